@@ -1,0 +1,88 @@
+//! The order of the steps. Each step lives in a module of its own; this file is the story.
+
+use crate::limit::Limiter;
+use crate::outcome::{Normalized, Outcome, Stop, Unsupported};
+use crate::policy::{LimitsStand, Policy, Route, RouteId};
+use crate::{Request, Scratch, Timestamp, client, json, target};
+
+/// Decides one request of `route` at `now`.
+///
+/// Writes the normalised parts, the charges and the rules that changed something into `scratch`, which it clears first.
+/// A refusal for one of several limits leaves the earlier ones consumed, as the services do that call `limits` one
+/// limit after the other.
+///
+/// # Errors
+///
+/// [`Unsupported`] when the request is outside the declared domain and the control must judge. Charges that were made
+/// before that was known are in `scratch` all the same.
+pub fn admit(
+    policy: &Policy,
+    route: RouteId,
+    limiter: &impl Limiter,
+    request: &Request<'_>,
+    now: Timestamp,
+    scratch: &mut Scratch,
+) -> Result<Outcome, Unsupported> {
+    scratch.clear();
+    match steps(policy, policy.route(route), limiter, request, now, scratch) {
+        Ok(outcome) => Ok(outcome),
+        Err(Stop::Invalid(reason)) => Ok(Outcome::Invalid(reason)),
+        Err(Stop::Unsupported(unsupported)) => Err(unsupported),
+    }
+}
+
+fn steps(
+    policy: &Policy,
+    route: &Route,
+    limiter: &impl Limiter,
+    request: &Request<'_>,
+    now: Timestamp,
+    scratch: &mut Scratch,
+) -> Result<Outcome, Stop> {
+    client::address(&policy.client, request, &mut scratch.client);
+    if route.limits_stand == LimitsStand::BeforeBody
+        && let Some(limited) = charge(policy, route, limiter, request, now, scratch)?
+    {
+        return Ok(limited);
+    }
+    let normalized = normalize(route, request, scratch)?;
+    if route.limits_stand == LimitsStand::AfterBody
+        && let Some(limited) = charge(policy, route, limiter, request, now, scratch)?
+    {
+        return Ok(limited);
+    }
+    Ok(Outcome::Accepted(normalized))
+}
+
+/// Hits the route's limits in order, until one refuses.
+fn charge(
+    policy: &Policy,
+    route: &Route,
+    limiter: &impl Limiter,
+    request: &Request<'_>,
+    now: Timestamp,
+    scratch: &mut Scratch,
+) -> Result<Option<Outcome>, Stop> {
+    const COST: u64 = 1;
+    for &id in &route.limits {
+        let limit = policy.limit(id);
+        if !scratch.charge(id, COST, |client, out| limit.key.write(&route.name, client, request, out))? {
+            continue;
+        }
+        let hit = limiter.hit(limit, scratch.key_of_last_charge(), COST, now);
+        if !hit.admitted {
+            return Ok(Some(Outcome::Limited { limit: id, retry_after: hit.retry_after(now) }));
+        }
+    }
+    Ok(None)
+}
+
+/// Target first, then body: the order in which the reasons of a request with several faults are found.
+fn normalize(route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> Result<Normalized, Stop> {
+    let (path, query) = match &route.target {
+        Some(target) => target::normalize(target, route.outside, request, scratch)?,
+        None => Default::default(),
+    };
+    let body = json::normalize(route, request, scratch)?;
+    Ok(Normalized { path, query, body })
+}

@@ -1,0 +1,9 @@
+//! Integers as text.
+
+use super::{Answer, Scalar};
+
+/// Applies the rule; see [`Op::apply`](super::Op::apply).
+pub fn apply(value: Scalar<'_>, out: &mut String) -> Answer {
+    let _ = (value, out);
+    Answer::Unsupported("not yet")
+}

@@ -1,0 +1,80 @@
+//! Rules for single values: text in, text out. What a rule does not change, it does not copy.
+
+pub mod boolean;
+pub mod decimal;
+pub mod email;
+pub mod enumeration;
+pub mod integer;
+pub mod text;
+pub mod timestamp;
+pub mod uuid;
+
+/// What happens to a value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// Nothing: the rule only says that the field is required or has a default.
+    Nothing,
+    /// Text steps in the order written.
+    Text(text::Text),
+    /// RFC 3339 instant to UTC.
+    Timestamp(timestamp::Instant),
+    /// UUID to lower case with hyphens.
+    Uuid,
+    /// E-mail address: domain to lower case.
+    Email,
+    /// Integer, also from text.
+    Integer,
+    /// Boolean, also from text.
+    Boolean,
+    /// Decimal number of a fixed scale, on digit strings.
+    Decimal(decimal::Decimal),
+    /// One of a set of names, aliases replaced.
+    Enum(enumeration::Enumeration),
+}
+
+/// A JSON scalar as a rule sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scalar<'a> {
+    /// A string, decoded.
+    String(&'a str),
+    /// A number, as written.
+    Number(&'a str),
+    /// `true` or `false`.
+    Bool(bool),
+    /// `null`.
+    Null,
+}
+
+/// What a rule says of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It stays as it is.
+    Same,
+    /// The new value is in the output buffer and is a string.
+    String,
+    /// The new value is in the output buffer and is a JSON literal: a number, `true` or `false`.
+    Literal,
+    /// The operation does not speak of values of this JSON type.
+    WrongType,
+    /// The operation cannot read it; the code is the operation's own, e.g. `invalid_email`.
+    Invalid(&'static str),
+    /// Outside the declared domain: the control must judge. The code is e.g. `timestamp.form`.
+    Unsupported(&'static str),
+}
+
+impl Op {
+    /// Applies the operation to `value`; a new value is appended to `out`, which the caller has cleared.
+    pub fn apply(&self, value: Scalar<'_>, out: &mut String) -> Answer {
+        match self {
+            Self::Nothing => Answer::Same,
+            Self::Text(text) => text.apply(value, out),
+            Self::Timestamp(instant) => instant.apply(value, out),
+            Self::Uuid => uuid::apply(value, out),
+            Self::Email => email::apply(value, out),
+            Self::Integer => integer::apply(value, out),
+            Self::Boolean => boolean::apply(value, out),
+            Self::Decimal(decimal) => decimal.apply(value, out),
+            Self::Enum(enumeration) => enumeration.apply(value, out),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Buffers that one thread uses again and again, so that a decision allocates nothing once they have grown.
+
+use std::ops::Range;
+
+use crate::limit::LimitId;
+use crate::policy::RuleId;
+
+/// Everything a decision writes. Owned by the caller, one per thread; each decision starts by clearing it.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// The canonical path, when [`Normalized::path`](crate::Normalized) says `Rewritten`.
+    pub path: Vec<u8>,
+    /// The canonical query, likewise.
+    pub query: Vec<u8>,
+    /// The rewritten body, likewise.
+    pub body: Vec<u8>,
+    /// The client's address as limits count it: `10.1.2.3`, `2001:db8::/64` or `unknown`.
+    pub client: String,
+    /// Rules that changed a value in this decision, in order, with repeats.
+    pub exercised: Vec<RuleId>,
+    /// Work space of the JSON transcoder.
+    pub json: crate::json::Work,
+    /// Work space of the query.
+    pub pairs: crate::target::query::Work,
+    keys: Vec<u8>,
+    charges: Vec<ChargeSpan>,
+}
+
+#[derive(Debug, Clone)]
+struct ChargeSpan {
+    limit: LimitId,
+    key: Range<usize>,
+    cost: u64,
+}
+
+/// One hit of one limit: what a decision asked of the limiter, refused hits included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charge<'a> {
+    /// The limit that was hit.
+    pub limit: LimitId,
+    /// Who was counted: the parts of the limit's key joined by `/`, as `limits` joins identifiers.
+    pub key: &'a [u8],
+    /// How much was asked for.
+    pub cost: u64,
+}
+
+impl Scratch {
+    /// Empty buffers; they grow with use and are kept.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The charges of the last decision, in the order they were made.
+    pub fn charges(&self) -> impl ExactSizeIterator<Item = Charge<'_>> {
+        self.charges.iter().map(|c| Charge { limit: c.limit, key: &self.keys[c.key.clone()], cost: c.cost })
+    }
+
+    /// Forgets the last decision and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.path.clear();
+        self.query.clear();
+        self.body.clear();
+        self.client.clear();
+        self.exercised.clear();
+        self.keys.clear();
+        self.charges.clear();
+    }
+
+    /// Records a charge whose key `write` appends, given the client's text; `Ok(false)` means that nothing is charged.
+    pub(crate) fn charge<E>(
+        &mut self,
+        limit: LimitId,
+        cost: u64,
+        write: impl FnOnce(&str, &mut Vec<u8>) -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        let start = self.keys.len();
+        let applies = write(&self.client, &mut self.keys)?;
+        if applies {
+            self.charges.push(ChargeSpan { limit, key: start..self.keys.len(), cost });
+        }
+        Ok(applies)
+    }
+
+    /// Key of the charge that was recorded last; empty when there is none.
+    pub(crate) fn key_of_last_charge(&self) -> &[u8] {
+        self.charges.last().map_or(&[], |c| &self.keys[c.key.clone()])
+    }
+}
