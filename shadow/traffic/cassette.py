@@ -24,7 +24,7 @@ class Interaction(NamedTuple):
 
 # Line breaks to YAML 1.1 other than \n, tabs, and characters that must be escaped. The writer never leaves one raw.
 _RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_NAME = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):(?=[\n ])")
+_NAME = re.compile(r"([A-Za-z][0-9A-Za-z_-]*):(?=\n)")  # of a header; the writer quotes odd ones
 _SINGLE = re.compile(r"'([^']*(?:''[^']*)*)'(?=\n)")
 _DOUBLE = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"(?=\n)', re.S)
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)")
@@ -59,7 +59,7 @@ class _Cursor:
         if not self.at(" " * indent) or self.text.startswith((" ", "- "), start):
             return None
         found = _NAME.match(self.text, start)
-        if not found:
+        if not found or _NOT_TEXT.fullmatch(found[1]):
             raise self.refuse("expected a header name and a colon")
         self.pos = found.end()
         return found[1]
@@ -161,7 +161,8 @@ class _Cursor:
             if name in seen:
                 raise self.refuse(f"header {name!r} stands here twice")
             seen.add(name)
-            self.take("\n      -")
+            self.take("\n")
+            self.take("      -")
             while True:
                 value = self.text_of(6)
                 if not isinstance(value, str):
@@ -208,6 +209,14 @@ def read(data, name):
     return interactions
 
 
+def _matching(cursor, what, indent, pattern, number=False):
+    start = cursor.pos
+    value = cursor.scalar(indent) if number else cursor.text_of(indent)
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise cursor.refuse(f"expected {what}, found {value!r}", start)
+    return value
+
+
 def _interaction(cursor):
     cursor.take("- request:\n")
     cursor.take("    body:")
@@ -215,21 +224,15 @@ def _interaction(cursor):
     cursor.take("    headers:")
     headers = cursor.headers()
     cursor.take("    method:")
-    method = cursor.text_of(4)
-    if not isinstance(method, str) or not re.fullmatch("[A-Z]+", method):
-        raise cursor.refuse(f"the line before holds no method: {method!r}")
+    method = _matching(cursor, "a method", 4, "[A-Z]+")
     cursor.take("    uri:")
-    uri = cursor.text_of(4)
-    if not isinstance(uri, str) or not uri:
-        raise cursor.refuse("the line before holds no URI")
+    uri = _matching(cursor, "a URI", 4, ".+")
     cursor.take("  response:\n    body:\n      string:")
     cursor.text_of(6)
     cursor.take("    headers:")
     answer_headers = cursor.headers()
     cursor.take("    status:\n      code:")
-    code = cursor.scalar(6)
-    if not re.fullmatch("[1-5][0-9][0-9]", str(code)):
-        raise cursor.refuse(f"the line before holds no status code: {code!r}")
+    _matching(cursor, "a status code", 6, "[1-5][0-9][0-9]", number=True)
     cursor.take("      message:")
     cursor.text_of(6, null=True)
     return Interaction(method, uri, headers, body, answer_headers)
