@@ -1,6 +1,7 @@
 //! Frames on a pipe: a length and one MessagePack record.
 //!
-//! `crossfade replay` and its control workers speak them: [`Call`] one way, [`Reply`] the other, in order.
+//! `crossfade replay` and its control workers speak them. A worker says [`Hello`] once, when its control is imported or
+//! could not be; after that each [`Call`] gets one [`Reply`], in order, until the worker's input ends.
 
 use std::io::{self, Read, Write};
 
@@ -10,6 +11,27 @@ use crate::record::{Observation, Request};
 
 /// The largest frame: a body of 10 MiB and room for its headers. A longer one is damage, not data.
 pub const MAX_BYTES: usize = 16 << 20;
+
+/// Version that [`Hello::version`] carries.
+pub const VERSION: u8 = 1;
+
+/// The first frame of a worker: what it can run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hello {
+    /// Version of these frames; another one is refused.
+    #[serde(rename = "v")]
+    pub version: u8,
+    /// Digest of the control, for the subject of what follows. Empty when it could not be imported.
+    #[serde(rename = "d")]
+    pub control_digest: String,
+    /// Names of the routes that have a control; others are never called.
+    #[serde(rename = "r")]
+    pub routes: Vec<String>,
+    /// Why the control could not be imported, for a person. No call follows.
+    #[serde(rename = "e")]
+    pub error: Option<String>,
+}
 
 /// Run the control of `route` over `request` as if it were `received_at`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
