@@ -61,17 +61,23 @@ def serve(options: argparse.Namespace) -> None:
         # clients.py reads X-Forwarded-For, and has to see the real peer to know whether it may.
         proxy_headers=False,
     )
-    Workers(config, [config.bind_socket()]).run()
+    workers = Workers(config, [config.bind_socket()])
+    workers.run()
+    if not workers.announced:
+        raise SystemExit("the gateway did not start")
 
 
 class Workers(Multiprocess):
     """uvicorn's workers, announced when all of them serve."""
+
+    announced = False
 
     def init_processes(self) -> None:
         super().init_processes()
         if all(process.wait_until_ready(STARTUP_SECONDS) for process in self.processes):
             host, port = self.sockets[0].getsockname()[:2]
             print(f"gateway: http://{host}:{port} ({self.processes_num} workers)", flush=True)
+            self.announced = True
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Stand-ins for the blog and the API: real HTTP servers that answer what they were asked.
 
-`python -m gateway.backends blog` serves on a free port, prints the port, and ends when its standard input does.
+`python -m gateway.backends blog` serves on a free port, prints the port, and ends when its
+standard input does.
 """
 
 import asyncio

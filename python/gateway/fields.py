@@ -1,7 +1,8 @@
 """What can be done to one value of a JSON body.
 
-A rule gets a value and returns what stands there from now on. It leaves alone what it does not speak of – another
-JSON type, or a text that is not of its kind – because the backends have their own, better, errors for that.
+A rule gets a value and returns what stands there from now on. It leaves alone what it does not
+speak of – another JSON type, or a text that is not of its kind – because the backends have their
+own, better, errors for that.
 """
 
 import unicodedata

@@ -1,6 +1,7 @@
 """What every request goes through before a backend sees it: limits first, then one normal form.
 
-Plain functions over plain values. Each returns the request to forward, or raises RateLimited or InvalidRequest.
+Plain functions over plain values. Each returns the request to forward,
+or raises RateLimited or InvalidRequest.
 """
 
 from collections.abc import Callable
@@ -89,6 +90,4 @@ def api_target(
 ) -> Forward:
     path = canonical_path(raw_path)
     query = canonical_query(query_string, drop_tracking=False)
-    return Forward(
-        method, path, query, bodies.normalise(body, first(headers, b"content-type"), table)
-    )
+    return Forward(method, path, query, bodies.normalise(body, first(headers, b"content-type"), table))

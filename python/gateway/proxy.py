@@ -1,6 +1,5 @@
 """The way to the backends and back."""
 
-import asyncio
 import os
 
 import aiohttp
@@ -72,7 +71,7 @@ async def forward(scope: Scope, decided: Forward, body: bytes, backend: str) -> 
             allow_redirects=False,
         ) as answer:
             content = await answer.read()
-    except asyncio.TimeoutError:
+    except TimeoutError:
         return no_backend(504)
     except aiohttp.ClientError:
         return no_backend(502)
@@ -122,9 +121,7 @@ def end_to_end(headers: Headers, dropped: frozenset[bytes]) -> Headers:
         if name == b"connection"
         for token in value.split(b",")
     }
-    return [
-        (name, value) for name, value in headers if name not in dropped and name not in named
-    ]
+    return [(name, value) for name, value in headers if name not in dropped and name not in named]
 
 
 def session() -> aiohttp.ClientSession:
