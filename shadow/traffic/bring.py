@@ -90,8 +90,8 @@ def by_npm(source, room):
 
 
 def by_apt(source, room):
-    apt = needs("apt-get", "it comes with Debian and its derivatives. Elsewhere, take the package from a Debian mirror,"
-                           f" unpack its {source['path']} and put it where the cache is")
+    apt = needs("apt-get", "it comes with Debian and its derivatives. Elsewhere, take the package from a Debian mirror"
+                           f" and unpack its {source['path']}")
     unpack = needs("dpkg-deb", "`apt-get install dpkg`")
     download = [apt, "download", source["name"]]
     got, said = run(download, room)
@@ -120,7 +120,10 @@ def brought(source, cache):
             return kept
         raise Refused(f"{kept} is not what manifest.toml names (sha256 {digest(kept)}): delete it, then run this again")
     with tempfile.TemporaryDirectory(dir=cache, prefix="bring-") as room:
-        got, said = CLIENTS[source["client"]](source, Path(room))
+        try:
+            got, said = CLIENTS[source["client"]](source, Path(room))
+        except Refused as missing:
+            got, said = False, str(missing)
         file = Path(room) / source["file"]
         if not got or not file.is_file():
             raise Refused(f"{source['client']} did not bring {source['name']} {source['version']}:\n{said[-SAID:]}\n"
