@@ -1,4 +1,4 @@
-"""Recorded traffic is read as what it is, or refused with its file and line. Samples are made up; nothing is recorded."""
+"""Recorded traffic is read as what it is, or refused with its file and line. Samples are made up."""
 
 import base64
 import hashlib
