@@ -1,0 +1,127 @@
+//! The names of the objects that are open: has one been seen before?
+
+use crate::policy::FieldNode;
+
+/// Hashes of the names of all open objects, the innermost last.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    hashes: Vec<u64>,
+}
+
+/// Where the names of one object start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ObjectNames(usize);
+
+impl Names {
+    /// Forgets all objects and gives back memory that only an unusual body needed.
+    pub(super) fn clear(&mut self, keep: usize) {
+        self.hashes.clear();
+        self.hashes.shrink_to(keep / size_of::<u64>());
+    }
+
+    #[inline]
+    pub(super) fn open(&self) -> ObjectNames {
+        ObjectNames(self.hashes.len())
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, name: &str) {
+        self.hashes.push(hash(name.as_bytes()));
+    }
+
+    /// Closes the object and says whether a name was there twice. Names with equal hashes count as one name: that turns
+    /// away a made-up body, never lets a duplicate through.
+    #[inline]
+    pub(super) fn close_with_duplicate(&mut self, object: ObjectNames) -> bool {
+        /// Up to here comparing each with each is cheaper than sorting.
+        const FEW: usize = 16;
+        let hashes = &mut self.hashes[object.0..];
+        let duplicate = if hashes.len() <= FEW {
+            (1..hashes.len()).any(|last| hashes[..last].contains(&hashes[last]))
+        } else {
+            hashes.sort_unstable();
+            hashes.windows(2).any(|pair| pair[0] == pair[1])
+        };
+        self.hashes.truncate(object.0);
+        duplicate
+    }
+}
+
+/// A 64-bit hash by folded multiplication, as wyhash does it. No seed: a decision depends on nothing but its arguments.
+#[inline]
+fn hash(bytes: &[u8]) -> u64 {
+    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+    const SEED: u64 = 0xa076_1d64_78bd_642f;
+    let fold = |a: u64, b: u64| {
+        let wide = u128::from(a) * u128::from(b);
+        wide as u64 ^ (wide >> 64) as u64
+    };
+    let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap_or_default());
+    let half = |at: usize| u64::from(u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap_or_default()));
+    let len = bytes.len();
+    let mut state = SEED ^ len as u64;
+    let mut at = 0;
+    while len - at > 8 {
+        state = fold(state ^ long(at), MIX);
+        at += 8;
+    }
+    // What is left, or a little more: together with the length it is still one name, one value.
+    let last = match len {
+        0 => 0,
+        1..4 => u64::from(bytes[0]) | u64::from(bytes[len / 2]) << 8 | u64::from(bytes[len - 1]) << 16,
+        4..8 => half(0) | half(len - 4) << 32,
+        _ => long(len - 8),
+    };
+    fold(fold(state ^ last, MIX) ^ SEED, MIX)
+}
+
+/// Position of the member `name` in `node`.
+#[inline]
+pub(super) fn find(node: &FieldNode, name: &str) -> Option<usize> {
+    /// Up to here looking at each is cheaper than halving.
+    const FEW: usize = 8;
+    let child = if node.members.len() <= FEW {
+        node.members.iter().find(|(member, _)| **member == *name)
+    } else {
+        node.members.binary_search_by(|(member, _)| (**member).cmp(name)).ok().map(|at| &node.members[at])
+    };
+    child.map(|&(_, child)| child)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has_duplicate(names: impl IntoIterator<Item = String>) -> bool {
+        let mut open = Names::default();
+        open.add("outer");
+        let object = open.open();
+        for name in names {
+            open.add(&name);
+        }
+        let found = open.close_with_duplicate(object);
+        assert_eq!(open.hashes.len(), 1);
+        found
+    }
+
+    #[test]
+    fn duplicates_are_found_in_small_and_large_objects() {
+        for count in [0, 1, 2, 15, 16, 17, 100, 10_000] {
+            let names = || (0..count).map(|i| format!("name{i}"));
+            assert!(!has_duplicate(names()), "{count}");
+            if count > 0 {
+                assert!(has_duplicate(names().chain(["name0".into()])), "{count}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_differ_only_in_length_or_zeros_have_different_hashes() {
+        let names = (0..64).flat_map(|len| ["\0".repeat(len), "a".repeat(len + 1), format!("{}\0", "a".repeat(len))]);
+        let mut hashes: Vec<u64> = names.map(|name| hash(name.as_bytes())).collect();
+        hashes.sort_unstable();
+        let before = hashes.len();
+        hashes.dedup();
+        assert_eq!(before, hashes.len() + 1, "only \"\\0\" is there twice");
+    }
+}
