@@ -1,8 +1,12 @@
 //! Limits: the rule, the answer, and the strategies as steps on a state that a store keeps.
 //!
 //! The strategies are those of the Python library `limits` 5.8 with its memory storage, decision for decision, plus GCRA
-//! under its own name. The core owns the step; a store owns where the state lives and who may touch it.
+//! under its own name. The core owns the step; a store owns where the state lives and who may touch it. A step takes the
+//! state and gives the next one, so that a store can swap it in under a lock or by compare-and-swap; only the moving
+//! window's log is changed in place. `peek` says what is left without counting anything.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 pub mod fixed_window;
 pub mod gcra;
 pub mod moving_window;
@@ -12,7 +16,7 @@ pub mod sliding_window;
 use crate::Timestamp;
 use crate::key::KeyTemplate;
 
-pub use rate::Rate;
+pub use rate::{Rate, RateError};
 
 /// Index of a limit in [`Policy::limits`](crate::Policy).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +54,31 @@ pub enum Strategy {
     },
 }
 
+impl Strategy {
+    /// Refuses a rate that this strategy cannot keep count of: a moving window keeps one stamp for each hit.
+    ///
+    /// # Errors
+    ///
+    /// [`RateError::AmountTooLarge`], with the largest amount that can be.
+    pub fn check(&self, rate: &Rate) -> Result<(), RateError> {
+        match self {
+            Self::MovingWindow if rate.amount > moving_window::MAX_AMOUNT => {
+                Err(RateError::AmountTooLarge(moving_window::MAX_AMOUNT))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is left of a limit at one instant, as the strategy's `get_window_stats` says it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Window {
+    /// What can still be granted.
+    pub remaining: u64,
+    /// When the window resets, in seconds since the epoch.
+    pub reset: f64,
+}
+
 /// What a store answered for one hit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
@@ -57,12 +86,16 @@ pub struct Hit {
     pub admitted: bool,
     /// What is left after this hit, as the strategy's `get_window_stats` would say.
     pub remaining: u64,
-    /// When the window resets, in seconds since the epoch, as the strategy's `get_window_stats` would say.
+    /// When the window resets, in seconds since the epoch, as the strategy's `get_window_stats` would say. For a refusal
+    /// by GCRA, which has no window: when this cost would be granted.
     pub reset: f64,
 }
 
 impl Hit {
     /// Whole seconds from `now` until a retry can succeed: rounded up, at least 1.
+    ///
+    /// As exact as the strategy's own reset. A moving window and a sliding one still refuse at the very microsecond of
+    /// theirs, as the original does.
     pub fn retry_after(&self, now: Timestamp) -> u32 {
         // `as` saturates: a reset in the past or beyond u32 stays in range.
         ((self.reset - now.seconds()).ceil() as u32).max(1)

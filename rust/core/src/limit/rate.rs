@@ -89,8 +89,8 @@ pub enum RateError {
     Several,
     /// This is not the name of a unit.
     UnknownUnit(Box<str>),
-    /// The amount is above [`MAX_AMOUNT`].
-    AmountTooLarge,
+    /// The amount is above this: [`MAX_AMOUNT`], or what the strategy can keep.
+    AmountTooLarge(u64),
     /// The window is longer than [`MAX_WINDOW`].
     WindowTooLong,
 }
@@ -103,7 +103,7 @@ impl fmt::Display for RateError {
             Self::UnknownUnit(name) => {
                 write!(f, "`{name}` is no unit of time: second, minute, hour, day, month (30 days) or year (360 days)")
             }
-            Self::AmountTooLarge => write!(f, "the amount is above {MAX_AMOUNT}"),
+            Self::AmountTooLarge(most) => write!(f, "the amount is above {most}"),
             Self::WindowTooLong => write!(f, "the window is longer than {MAX_WINDOW} seconds"),
         }
     }
@@ -127,7 +127,7 @@ impl FromStr for Rate {
             return Err(RateError::Malformed);
         }
         let unit = Unit::named(name).ok_or_else(|| RateError::UnknownUnit(name.into()))?;
-        let amount = whole(amount).filter(|&amount| amount <= MAX_AMOUNT).ok_or(RateError::AmountTooLarge)?;
+        let amount = whole(amount).filter(|&amount| amount <= MAX_AMOUNT).ok_or(RateError::AmountTooLarge(MAX_AMOUNT))?;
         // `10 per 0 minutes` is 10 per minute: so says `limits`.
         let multiples = whole(multiples).ok_or(RateError::WindowTooLong)?.max(1);
         let rate = Self { amount, multiples, unit };
@@ -203,8 +203,8 @@ mod tests {
             ("5/fortnight", UnknownUnit("fortnight".into())),
             ("1/secondss", UnknownUnit("secondss".into())),
             ("5 perper second", Malformed),
-            ("9007199254740993/second", AmountTooLarge),
-            ("99999999999999999999999/second", AmountTooLarge),
+            ("9007199254740993/second", AmountTooLarge(MAX_AMOUNT)),
+            ("99999999999999999999999/second", AmountTooLarge(MAX_AMOUNT)),
             ("1/99999999999999999999999 second", WindowTooLong),
             ("1/139 years", WindowTooLong),
         ] {
