@@ -47,22 +47,23 @@ impl Names {
     }
 }
 
-/// A 64-bit hash by folded multiplication, as wyhash does it. No seed: a decision depends on nothing but its arguments.
+/// A 64-bit hash in words of eight bytes. The mixing is a bijection, so that two names of one length that differ in one
+/// word never meet. No seed: a decision depends on nothing but its arguments.
 #[inline]
 fn hash(bytes: &[u8]) -> u64 {
-    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-    const SEED: u64 = 0xa076_1d64_78bd_642f;
-    let fold = |a: u64, b: u64| {
-        let wide = u128::from(a) * u128::from(b);
-        wide as u64 ^ (wide >> 64) as u64
+    // The finaliser of SplitMix64.
+    let mix = |mut x: u64| {
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
     };
     let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap_or_default());
     let half = |at: usize| u64::from(u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap_or_default()));
     let len = bytes.len();
-    let mut state = SEED ^ len as u64;
+    let mut state = mix(len as u64);
     let mut at = 0;
     while len - at > 8 {
-        state = fold(state ^ long(at), MIX);
+        state = mix(state ^ long(at));
         at += 8;
     }
     // What is left, or a little more: together with the length it is still one name, one value.
@@ -72,7 +73,7 @@ fn hash(bytes: &[u8]) -> u64 {
         4..8 => half(0) | half(len - 4) << 32,
         _ => long(len - 8),
     };
-    fold(fold(state ^ last, MIX) ^ SEED, MIX)
+    mix(state ^ last)
 }
 
 /// Position of the member `name` in `node`.
@@ -106,11 +107,11 @@ mod tests {
 
     #[test]
     fn duplicates_are_found_in_small_and_large_objects() {
-        for count in [0, 1, 2, 15, 16, 17, 100, 10_000] {
-            let names = || (0..count).map(|i| format!("name{i}"));
+        for count in [0, 1, 2, 15, 16, 17, 100, 100_000] {
+            let names = || (0..count).map(|i| i.to_string());
             assert!(!has_duplicate(names()), "{count}");
             if count > 0 {
-                assert!(has_duplicate(names().chain(["name0".into()])), "{count}");
+                assert!(has_duplicate(names().chain(["0".into()])), "{count}");
             }
         }
     }

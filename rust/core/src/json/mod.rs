@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn media_types_are_compared_without_blanks_case_and_parameters() {
-        for json in ["application/json", " Application/JSON\t; charset=utf-8", "text/json;", "application/vnd.api+json"] {
+        for json in ["application/json", " Application/JSON\t; charset=utf-8", "text/json;", "application/vnd.api+json"]
+        {
             assert_eq!(is_json(json.as_bytes()), Ok(true), "{json:?}");
         }
         for other in ["", ";", "  ", "application/jsonp", "application/x-www-form-urlencoded", "json", "+jso"] {
