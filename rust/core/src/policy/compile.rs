@@ -1,9 +1,135 @@
-//! From the file's shape to a policy that cannot contradict itself.
+//! From the file to a policy that cannot contradict itself.
 
-use super::{Errors, Policy};
+use std::net::IpAddr;
+
+use toml::de::DeTable;
+
+use super::common::Common;
+use super::file::{Element, File, Item, Section};
+use super::{ClientPolicy, Errors, Policy, limits, routes};
+use crate::client::Network;
+
+/// The longest file that is read: a thousand routes fit, and parsing stays in milliseconds.
+const MAX_FILE: usize = 1 << 20;
+
+/// Keys that a worker's own table holds unless the file says otherwise: at about 100 bytes a key, 100 MB, and more
+/// than the clients that one worker sees in the longest common window, a day.
+const MAX_KEYS: usize = 1_000_000;
+
+/// Most keys that may be asked for: more do not fit a worker's memory.
+const MOST_KEYS: u64 = 1 << 30;
+
+/// Bits of an IPv6 address that count as one client: the smallest block that a customer gets (RFC 6177).
+const IPV6_PREFIX: u8 = 64;
 
 /// Parses and compiles.
-pub(super) fn compile(file: &str, text: &str) -> Result<Policy, Errors> {
-    let _ = text;
-    Err(Errors { file: file.to_owned(), errors: Vec::new() })
+pub(super) fn compile(name: &str, text: &str) -> Result<Policy, Errors> {
+    let file = File::new(text);
+    if text.len() > MAX_FILE {
+        file.complain(0, format!("the file has {} bytes", text.len()), format!("at most {MAX_FILE} are read"));
+        return Err(file.into_errors(name));
+    }
+    let (root, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        file.complain(error.span().map_or(0, |span| span.start), error.message(), None);
+    }
+    // What a broken file seems to say would only be misleading.
+    let policy = if errors.is_empty() { build(&file, root.get_ref()) } else { None };
+    match policy {
+        Some(policy) if file.is_clean() => Ok(policy),
+        _ => Err(file.into_errors(name)),
+    }
+}
+
+fn build(file: &File<'_>, root: &DeTable<'_>) -> Option<Policy> {
+    let root = Section::new(file, "policy".to_owned(), 0, root);
+    if let Some(item) = root.require("version", "begin the file with version = 1") {
+        item.whole(1, 1);
+    }
+    let client = client(&root);
+    let (store_url, max_keys) = store(&root);
+    let limits = limits::read(&root);
+    let defaults = root.get("defaults").and_then(|item| item.section("[defaults]".to_owned())).map(|section| {
+        let common = Common::read(&section, &limits);
+        section.finish();
+        common
+    });
+    let mut routes = routes::read(&root, &limits, defaults.unwrap_or_default());
+    limits.check_keys(&routes);
+    root.finish();
+    let limits = limits.into_limits()?;
+    for route in &mut routes {
+        route.digest = super::digest::route(route, &client, &store_url, &limits);
+    }
+    Some(Policy { client, store_url, max_keys, limits, routes })
+}
+
+fn client(root: &Section<'_>) -> ClientPolicy {
+    let mut policy = ClientPolicy { trusted_proxies: Vec::new(), ipv6_prefix: IPV6_PREFIX };
+    let Some(section) = root.get("client").and_then(|item| item.section("[client]".to_owned())) else {
+        return policy;
+    };
+    if let Some(item) = section.get("trusted_proxies") {
+        let texts = item.texts().unwrap_or_default();
+        policy.trusted_proxies = texts.into_iter().filter_map(|text| network(&item, text)).collect();
+    }
+    if let Some(prefix) = section.get("ipv6_prefix").and_then(|item| item.whole(1, 128)) {
+        policy.ipv6_prefix = u8::try_from(prefix).unwrap_or(IPV6_PREFIX);
+    }
+    section.finish();
+    policy
+}
+
+/// `10.0.0.0/8`, or an address for itself alone.
+fn network(item: &Item<'_>, element: Element<'_>) -> Option<Network> {
+    let complain = |what: &str, advice: String| {
+        let text = element.text.escape_debug();
+        item.file.complain(element.at, format!("{}: \"{text}\" {what}", item.place), advice);
+    };
+    let (address, prefix) = element.text.split_once('/').map_or((element.text, None), |(a, p)| (a, Some(p)));
+    let Ok(address) = address.parse::<IpAddr>() else {
+        complain("is no network", "write an address and the bits that count: \"10.0.0.0/8\", \"2001:db8::/32\"".into());
+        return None;
+    };
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let plain = |p: &&str| !p.is_empty() && p.len() <= 3 && p.bytes().all(|b| b.is_ascii_digit());
+    let prefix = match prefix {
+        None => Some(bits),
+        Some(text) => Some(text).filter(plain).and_then(|p| p.parse().ok()).filter(|&p: &u8| p <= bits),
+    };
+    let Some(prefix) = prefix else {
+        complain("is no network", format!("the bits that count are a number from 0 to {bits}"));
+        return None;
+    };
+    let network = Network::around(address, prefix);
+    if network.address != address {
+        complain("has host bits set", format!("did you mean \"{}/{prefix}\"?", network.address));
+        return None;
+    }
+    if matches!(address, IpAddr::V6(v6) if prefix >= 96 && v6.to_ipv4_mapped().is_some()) {
+        complain("can never match", "a v4-mapped address counts as the IPv4 address: name the IPv4 network".into());
+        return None;
+    }
+    Some(network)
+}
+
+fn store(root: &Section<'_>) -> (Box<str>, usize) {
+    let (mut url, mut max_keys): (Box<str>, _) = ("memory://".into(), MAX_KEYS);
+    let Some(section) = root.get("store").and_then(|item| item.section("[store]".to_owned())) else {
+        return (url, max_keys);
+    };
+    if let Some(item) = section.get("url")
+        && let Some(text) = item.text()
+    {
+        if text != "memory://" {
+            let advice = "this version has \"memory://\" only: every worker counts for itself (scope worker)";
+            item.complain(format_args!("is \"{}\"", text.escape_debug()), advice.to_owned());
+        }
+        url = text.into();
+    }
+    if let Some(most) = section.get("max_keys").and_then(|item| item.whole(1, MOST_KEYS)) {
+        max_keys = usize::try_from(most).unwrap_or(MAX_KEYS);
+    }
+    section.finish();
+    (url, max_keys)
 }

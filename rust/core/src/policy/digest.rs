@@ -1,1 +1,119 @@
-//! digest
+//! The digest of a route's policy: what evidence is about.
+//!
+//! It is FNV-1a with 64 bits over a text of lines `name:length:value`, in the order of this file, after all defaults were
+//! applied. It covers what decides a request of the route – matching, normalisation, keys, limits, the client policy and
+//! the scope of the store – and how bodies are compared. It leaves out the gate, known differences, the file's name and
+//! layout, and other routes.
+
+use std::fmt::Display;
+
+use super::{ClientPolicy, FieldRule, JsonPolicy, Route, TargetPolicy};
+use crate::field::Op;
+use crate::key::{KeyTemplate, OnMissing};
+use crate::limit::{Limit, LimitId};
+
+/// Version of the text that is hashed: another one is another digest for every route.
+const VERSION: u8 = 1;
+
+/// 16 hex digits for a route. Its limits are looked up in `limits`.
+pub(super) fn route(route: &Route, client: &ClientPolicy, store_url: &str, limits: &[Limit]) -> Box<str> {
+    let mut text = Text(0xcbf2_9ce4_8422_2325);
+    text.line("crossfade route", VERSION);
+    text.line("name", &route.name);
+    for pattern in &route.patterns {
+        text.line("match", pattern);
+    }
+    for network in &client.trusted_proxies {
+        text.line("trusted", format_args!("{}/{}", network.address, network.prefix));
+    }
+    text.line("ipv6_prefix", client.ipv6_prefix);
+    text.line("store", store_url.split_once(':').map_or(store_url, |(scheme, _)| scheme));
+    text.line("limits_stand", format_args!("{:?}", route.limits_stand));
+    for &id in &route.limits {
+        limit(&mut text, "limit", id, limits);
+    }
+    if let Some(id) = route.cutover_key {
+        limit(&mut text, "cutover_key", id, limits);
+    }
+    text.line("outside", format_args!("{:?}", route.outside));
+    text.line("rejects", format_args!("{:?}", route.rejects));
+    if let Some(most) = route.max_body {
+        text.line("max_bytes", most);
+    }
+    if let Some(policy) = &route.target {
+        target(&mut text, policy);
+    }
+    if let Some(policy) = &route.json {
+        json(&mut text, policy);
+    }
+    format!("{:016x}", text.0).into()
+}
+
+fn limit(text: &mut Text, what: &str, id: LimitId, limits: &[Limit]) {
+    let Some(limit) = limits.get(usize::from(id.0)) else { return };
+    text.line(what, &limit.name);
+    text.line("rate", format_args!("{} per {}s", limit.rate.amount, limit.rate.window()));
+    text.line("strategy", format_args!("{:?}", limit.strategy));
+    let KeyTemplate { parts, on_missing } = &limit.key;
+    for part in parts {
+        text.line("key", format_args!("{part:?}"));
+    }
+    match on_missing {
+        OnMissing::Share(stand_in) => text.line("shared_as", stand_in),
+        OnMissing::Skip => text.line("on_missing", "skip"),
+        OnMissing::Reject => text.line("on_missing", "reject"),
+    }
+}
+
+fn target(text: &mut Text, policy: &TargetPolicy) {
+    text.line("merge_slashes", policy.merge_slashes);
+    text.line("dots", format_args!("{:?}", policy.dots));
+    text.line("encoded_reserved", format_args!("{:?}", policy.encoded_reserved));
+    let Some(query) = &policy.query else { return };
+    for pattern in &query.drop {
+        text.line(if pattern.prefix { "drop_prefix" } else { "drop" }, &pattern.text);
+    }
+    text.line("sort", format_args!("{:?}", query.sort));
+    text.line("space_as_plus", query.space_as_plus);
+}
+
+fn json(text: &mut Text, policy: &JsonPolicy) {
+    text.line("output", format_args!("{:?}", policy.output));
+    text.line("unknown", format_args!("{:?}", policy.unknown));
+    text.line("compare", format_args!("{:?}", policy.compare));
+    for FieldRule { path, op, wrong_type, invalid, required, default, .. } in &policy.fields {
+        text.line("field", path);
+        operation(text, op);
+        text.line("wrong_type", format_args!("{wrong_type:?}"));
+        text.line("invalid", format_args!("{invalid:?}"));
+        text.line("required", required);
+        if let Some(default) = default {
+            text.line("default", default);
+        }
+    }
+}
+
+fn operation(text: &mut Text, op: &Op) {
+    match op {
+        Op::Enum(enumeration) => {
+            for (spelling, canonical) in &enumeration.names {
+                text.line("spelling", spelling);
+                text.line("canonical", canonical);
+            }
+        }
+        other => text.line("operation", format_args!("{other:?}")),
+    }
+}
+
+/// The state of the hash.
+struct Text(u64);
+
+impl Text {
+    /// One line; the length keeps one value from looking like two.
+    fn line(&mut self, name: &str, value: impl Display) {
+        let value = value.to_string();
+        for byte in format!("{name}:{}:{value}\n", value.len()).bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}

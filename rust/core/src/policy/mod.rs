@@ -3,15 +3,25 @@
 //! `parse` turns the text of `crossfade.toml` into a [`Policy`] or into every error it can find. After that nothing has
 //! to be checked again: a limit that a route names exists, a rule's operation has its arguments, a key can be built.
 
+mod common;
 mod compile;
-pub mod digest;
+mod digest;
 mod error;
 mod fields;
 mod file;
+mod json;
+mod limits;
 mod matching;
+mod operations;
+mod paths;
+mod routes;
+mod suggest;
+mod target;
 
 pub use error::{Errors, PolicyError};
-pub use matching::Pattern;
+pub use matching::{Pattern, Segment};
+
+use std::time::Duration;
 
 use crate::field::Op;
 use crate::limit::{Limit, LimitId};
@@ -73,10 +83,21 @@ pub struct Route {
     pub digest: Box<str>,
     /// Differences that somebody answers for.
     pub known_differences: Vec<KnownDifference>,
+    /// What the route's gate wants instead of the built-in thresholds.
+    pub gate: GatePolicy,
     /// How a refusal is rendered.
     pub rejects: Rejects,
     /// Limit whose key the cutover buckets hash; the first limit of the route unless stated. `None`: the client.
     pub cutover_key: Option<LimitId>,
+}
+
+/// Thresholds of a route's gate; `None` is the built-in one.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct GatePolicy {
+    /// The share of mismatches that must be ruled out, between 0 and 1.
+    pub mismatch_below: Option<f64>,
+    /// How long a stage has to be watched.
+    pub dwell: Option<Duration>,
 }
 
 /// Name of a rule in a report.
@@ -131,7 +152,8 @@ pub struct TargetPolicy {
 /// What happens to `.` and `..`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dots {
-    /// RFC 3986 §5.2.4, where `..` above the root stays at the root.
+    /// As Python's `posixpath.normpath`: `..` above the root stays at the root, and a last dot segment leaves no slash
+    /// (RFC 3986 §5.2.4 would leave one).
     Clamp,
     /// The same, but climbing above the root is outside the grammar.
     Strict,

@@ -1,0 +1,109 @@
+//! Keys that a route may have and that `[defaults]` may have for all routes.
+
+use super::file::{Item, Section};
+use super::limits::Limits;
+use super::target::TargetKeys;
+use super::{LimitsStand, Outside, Rejects};
+use crate::limit::LimitId;
+
+/// Most limits that one request may hit: each is a look-up in the store.
+const MAX_LIMITS_OF_A_ROUTE: usize = 16;
+
+/// What was said; what was not said is `None`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Common {
+    pub(super) limits: Option<Vec<LimitId>>,
+    pub(super) limits_stand: Option<LimitsStand>,
+    pub(super) rejects: Option<Rejects>,
+    pub(super) outside: Option<Outside>,
+    /// The bound and the line it stands on.
+    pub(super) max_bytes: Option<(usize, usize)>,
+    pub(super) target: Option<TargetKeys>,
+    pub(super) cutover_key: Option<LimitId>,
+}
+
+impl Common {
+    pub(super) fn read(section: &Section<'_>, limits: &Limits<'_>) -> Self {
+        Self {
+            limits: section.get("limits").and_then(|item| limit_list(&item, limits)),
+            limits_stand: section.get("limits_stand").and_then(|item| {
+                item.choice(&[("before-body", LimitsStand::BeforeBody), ("after-body", LimitsStand::AfterBody)])
+            }),
+            rejects: section
+                .get("rejects")
+                .and_then(|item| item.choice(&[("control", Rejects::Control), ("problem+json", Rejects::ProblemJson)])),
+            outside: section
+                .get("outside")
+                .and_then(|item| item.choice(&[("unsupported", Outside::Unsupported), ("reject", Outside::Reject)])),
+            max_bytes: section.get("max_bytes").and_then(|item| Some((size(&item)?, item.line()))),
+            target: section.get("target").and_then(|item| TargetKeys::read(&item)),
+            cutover_key: section.get("cutover_key").and_then(|item| cutover_key(&item, limits)),
+        }
+    }
+
+    /// What holds for a route that says `route` where these are the defaults.
+    pub(super) fn overridden_by(&self, route: Self) -> Self {
+        let target = match (&self.target, route.target) {
+            (Some(defaults), Some(keys)) => Some(defaults.overridden_by(keys)),
+            (defaults, keys) => keys.or_else(|| defaults.clone()),
+        };
+        Self {
+            limits: route.limits.or_else(|| self.limits.clone()),
+            limits_stand: route.limits_stand.or(self.limits_stand),
+            rejects: route.rejects.or(self.rejects),
+            outside: route.outside.or(self.outside),
+            max_bytes: route.max_bytes.or(self.max_bytes),
+            target,
+            cutover_key: route.cutover_key.or(self.cutover_key),
+        }
+    }
+}
+
+fn limit_list(item: &Item<'_>, limits: &Limits<'_>) -> Option<Vec<LimitId>> {
+    let texts = item.texts()?;
+    if texts.len() > MAX_LIMITS_OF_A_ROUTE {
+        item.complain(
+            format_args!("names {} limits", texts.len()),
+            format!("one request hits at most {MAX_LIMITS_OF_A_ROUTE}"),
+        );
+        return None;
+    }
+    let mut ids = Vec::new();
+    for element in texts {
+        let Some(id) = limits.named(item, element) else { continue };
+        if ids.contains(&id) {
+            let message = format!("{}: limit \"{}\" is named twice", item.place, element.text);
+            item.file.complain(element.at, message, "a request counts once in one limit: name it once".to_owned());
+        }
+        ids.push(id);
+    }
+    Some(ids)
+}
+
+fn cutover_key(item: &Item<'_>, limits: &Limits<'_>) -> Option<LimitId> {
+    item.text()?;
+    let element = item.text_or_texts()?.into_iter().next()?;
+    limits.named(item, element)
+}
+
+/// A size in bytes: a whole number, or a text like `64KiB`.
+pub(super) fn size(item: &Item<'_>) -> Option<usize> {
+    const MOST: u64 = 1 << 30;
+    const UNITS: [(&str, u64); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
+    let Some(text) = item.raw().as_str() else {
+        return item.whole(1, MOST).and_then(|bytes| usize::try_from(bytes).ok());
+    };
+    let bytes = UNITS.iter().find_map(|&(unit, factor)| count(text.strip_suffix(unit)?.trim_end())?.checked_mul(factor));
+    let bytes = bytes.filter(|bytes| (1..=MOST).contains(bytes)).and_then(|bytes| usize::try_from(bytes).ok());
+    if bytes.is_none() {
+        let advice = "write \"64KiB\", \"1MiB\" (1024 each) or a number of bytes, at most \"1GiB\"";
+        item.complain(format_args!("is \"{}\", which is no size", text.escape_debug()), advice.to_owned());
+    }
+    bytes
+}
+
+/// Decimal digits and nothing else.
+pub(super) fn count(text: &str) -> Option<u64> {
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten()
+}
