@@ -1,6 +1,9 @@
 //! Who is asking: the client's address behind trusted proxies.
+//!
+//! Addresses are read as Python's `ipaddress` reads them, which is what `std::net` does apart from IPv6 zones.
 
-use std::net::IpAddr;
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::Request;
 use crate::policy::ClientPolicy;
@@ -14,11 +17,110 @@ pub struct Network {
     pub prefix: u8,
 }
 
+impl Network {
+    /// Whether an address lies in the block.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(first), IpAddr::V4(address)) => v4_network(address, self.prefix) == first,
+            (IpAddr::V6(first), IpAddr::V6(address)) => v6_network(address, self.prefix) == first,
+            _ => false,
+        }
+    }
+
+    /// The block of `prefix` bits that an address lies in.
+    pub fn around(address: IpAddr, prefix: u8) -> Self {
+        let address = match address {
+            IpAddr::V4(address) => IpAddr::V4(v4_network(address, prefix)),
+            IpAddr::V6(address) => IpAddr::V6(v6_network(address, prefix)),
+        };
+        Self { address, prefix }
+    }
+}
+
+fn v4_network(address: Ipv4Addr, prefix: u8) -> Ipv4Addr {
+    let host = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
+    Ipv4Addr::from_bits(address.to_bits() & !host)
+}
+
+fn v6_network(address: Ipv6Addr, prefix: u8) -> Ipv6Addr {
+    let host = u128::MAX.checked_shr(prefix.into()).unwrap_or(0);
+    Ipv6Addr::from_bits(address.to_bits() & !host)
+}
+
 /// Text of a client whose address is not known.
 pub const UNKNOWN: &str = "unknown";
 
-/// Writes the client's address as limits count it to `out`.
+/// Writes the client's address as limits count it to `out`: `10.1.2.3`, `2001:db8::/64` or [`UNKNOWN`].
+///
+/// The peer is the client unless it is a trusted proxy. Then `X-Forwarded-For`, all its lines joined, is walked from our
+/// side outwards: the first address that is not trusted is the client, and what cannot be read ends the walk at the
+/// last address that could.
 pub fn address(policy: &ClientPolicy, request: &Request<'_>, out: &mut String) {
-    let _ = (policy, request);
-    out.push_str(UNKNOWN);
+    let text = request.peer.unwrap_or_default();
+    let Some(peer) = parse(text.as_bytes()) else {
+        out.push_str(UNKNOWN);
+        return;
+    };
+    let trusted = is_trusted(policy, peer);
+    if !trusted && peer.is_ipv4() && !text.contains(':') {
+        // An IPv4 address has one spelling.
+        out.push_str(text);
+        return;
+    }
+    let client = if trusted { first_untrusted(policy, peer, request) } else { peer };
+    // Writing to a String cannot fail.
+    let _ = match client {
+        IpAddr::V4(address) => write!(out, "{address}"),
+        IpAddr::V6(address) => {
+            write!(out, "{}/{}", v6_network(address, policy.ipv6_prefix), policy.ipv6_prefix)
+        }
+    };
+}
+
+fn first_untrusted(policy: &ClientPolicy, peer: IpAddr, request: &Request<'_>) -> IpAddr {
+    let lines = request.headers.iter().rev().filter(|(name, _)| name.eq_ignore_ascii_case(b"x-forwarded-for"));
+    let mut client = peer;
+    for hop in lines.flat_map(|(_, line)| line.rsplit(|&b| b == b',')) {
+        let Some(address) = parse(strip(hop)) else { break };
+        client = address;
+        if !is_trusted(policy, address) {
+            break;
+        }
+    }
+    client
+}
+
+fn is_trusted(policy: &ClientPolicy, address: IpAddr) -> bool {
+    policy.trusted_proxies.iter().any(|network| network.contains(address))
+}
+
+/// Removes what Python's `str.strip` removes of a header's bytes read as Latin-1.
+fn strip(hop: &[u8]) -> &[u8] {
+    let blank = |b: &u8| matches!(b, b'\t'..=b'\r' | 0x1C..=b' ' | 0x85 | 0xA0);
+    let Some(start) = hop.iter().position(|b| !blank(b)) else { return &[] };
+    let end = hop.iter().rposition(|b| !blank(b)).map_or(start, |last| last + 1);
+    &hop[start..end]
+}
+
+/// An address; a v4-mapped one is the IPv4 address it stands for, and a zone is left out.
+fn parse(text: &[u8]) -> Option<IpAddr> {
+    if let Some(address) = parse_v4(text) {
+        return Some(IpAddr::V4(address));
+    }
+    let text = match memchr::memchr(b'%', text) {
+        None => text,
+        Some(at) => {
+            let zone = &text[at + 1..];
+            if zone.is_empty() || memchr::memchr2(b'%', b'/', zone).is_some() {
+                return None;
+            }
+            &text[..at]
+        }
+    };
+    let address: Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4))
+}
+
+fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }

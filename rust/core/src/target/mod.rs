@@ -3,7 +3,7 @@
 pub mod path;
 pub mod query;
 
-use crate::outcome::{Part, Stop};
+use crate::outcome::{Part, Reason, Stop, Unsupported};
 use crate::policy::{Outside, TargetPolicy};
 use crate::{Request, Scratch};
 
@@ -11,7 +11,8 @@ use crate::{Request, Scratch};
 pub mod rule {
     use crate::policy::RuleId;
 
-    /// An encoded unreserved character was decoded, or hex digits were upper-cased.
+    /// A character of the path was spelled differently: an encoded unreserved one was decoded, hex digits were
+    /// upper-cased, or one that may not stand in a path was encoded.
     pub const DECODE: RuleId = RuleId(0);
     /// Repeated slashes were merged.
     pub const SLASHES: RuleId = RuleId(1);
@@ -54,4 +55,12 @@ pub fn normalize(
         None => Part::Same,
     };
     Ok((path, query))
+}
+
+/// What a part outside the grammar gets: the control judges (`why`), or it is refused (`code`).
+fn outside(on_outside: Outside, code: &'static str, why: &'static str) -> Stop {
+    match on_outside {
+        Outside::Unsupported => Unsupported(why).into(),
+        Outside::Reject => Reason::whole(code).into(),
+    }
 }
