@@ -31,6 +31,7 @@ pub fn route(output: Profile) -> Route {
         rules: Vec::new(),
         digest: "".into(),
         known_differences: Vec::new(),
+        gate: Default::default(),
         rejects: Rejects::Control,
         cutover_key: None,
     }
