@@ -1,0 +1,108 @@
+//! One key's state, whichever its strategy.
+
+use crossfade_core::Timestamp;
+use crossfade_core::limit::{
+    Hit, Limit, LimitId, Rate, Strategy, Window, fixed_window, gcra, moving_window, sliding_window,
+};
+
+use super::ring::Ring;
+
+/// What a count was begun under. Of a limit with other terms it says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) id: LimitId,
+    rate: Rate,
+    strategy: Strategy,
+}
+
+impl Terms {
+    pub(crate) fn of(limit: &Limit) -> Self {
+        Self { id: limit.id, rate: limit.rate, strategy: limit.strategy }
+    }
+
+    /// The most that can be granted at once.
+    fn most(&self) -> u64 {
+        match self.strategy {
+            Strategy::Gcra { burst } => burst,
+            Strategy::MovingWindow => moving_window::amount(&self.rate),
+            Strategy::FixedWindow | Strategy::SlidingWindowCounter => self.rate.amount,
+        }
+    }
+}
+
+/// The state of one key.
+#[derive(Debug)]
+pub(crate) enum Count {
+    Fixed(fixed_window::State),
+    Moving(Ring),
+    Sliding(sliding_window::State),
+    Gcra(gcra::State),
+}
+
+impl Count {
+    /// The count of a key that was never seen.
+    pub(crate) fn new(terms: &Terms) -> Self {
+        match terms.strategy {
+            Strategy::FixedWindow => Self::Fixed(fixed_window::State::default()),
+            Strategy::MovingWindow => Self::Moving(Ring::default()),
+            Strategy::SlidingWindowCounter => Self::Sliding(sliding_window::State::default()),
+            Strategy::Gcra { .. } => Self::Gcra(gcra::State::default()),
+        }
+    }
+
+    pub(crate) fn hit(&mut self, terms: &Terms, cost: u64, now: Timestamp) -> Hit {
+        let rate = &terms.rate;
+        let admitted = match self {
+            Self::Fixed(state) => {
+                let (next, admitted) = fixed_window::hit(*state, rate, cost, now);
+                *state = next;
+                admitted
+            }
+            Self::Moving(ring) => moving_window::hit(ring, rate, cost, now),
+            Self::Sliding(state) => {
+                let (next, admitted) = sliding_window::hit(*state, rate, cost, now);
+                *state = next;
+                admitted
+            }
+            Self::Gcra(state) => match gcra::hit(*state, rate, terms.most(), cost, now) {
+                (next, Ok(())) => {
+                    *state = next;
+                    true
+                }
+                (_, Err(reset)) => {
+                    let Window { remaining, .. } = self.peek(terms, now);
+                    return Hit { admitted: false, remaining, reset };
+                }
+            },
+        };
+        let Window { remaining, reset } = self.peek(terms, now);
+        Hit { admitted, remaining, reset }
+    }
+
+    pub(crate) fn peek(&self, terms: &Terms, now: Timestamp) -> Window {
+        let rate = &terms.rate;
+        match self {
+            Self::Fixed(state) => fixed_window::peek(*state, rate, now),
+            Self::Moving(ring) => moving_window::peek(ring, rate, now),
+            Self::Sliding(state) => sliding_window::peek(*state, rate, now),
+            Self::Gcra(state) => gcra::peek(*state, rate, terms.most(), now),
+        }
+    }
+
+    /// Whether nothing is lost when this is forgotten.
+    pub(crate) fn is_over(&self, terms: &Terms, now: Timestamp) -> bool {
+        let rate = &terms.rate;
+        match self {
+            Self::Fixed(state) => state.is_over(now),
+            Self::Moving(ring) => moving_window::is_over(ring, rate, now),
+            Self::Sliding(state) => state.is_over(rate, now),
+            Self::Gcra(state) => state.is_over(rate, now),
+        }
+    }
+
+    /// How much is lost when this is forgotten: the share of the limit that is used up. 1 is a key that is refused.
+    pub(crate) fn share(&self, terms: &Terms, now: Timestamp) -> f64 {
+        let remaining = self.peek(terms, now).remaining;
+        if remaining == 0 { 1.0 } else { 1.0 - remaining as f64 / terms.most() as f64 }
+    }
+}

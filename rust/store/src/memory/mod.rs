@@ -1,0 +1,126 @@
+//! A limiter over this process's memory: exact keys, a bound on them, and no thread, timer or descriptor, so that a fork
+//! takes nothing along but a copy. (A fork while another thread hits would copy a held lock: build it after forking.)
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | `shard` | one table: finding, inserting, reclaiming, evicting |
+//! | `count` | one key's state, whichever its strategy |
+//! | `ring` | the stamps of a moving window |
+
+mod count;
+mod ring;
+mod shard;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crossfade_core::Timestamp;
+use crossfade_core::limit::{Hit, Limit, LimitId, Limiter, Window};
+
+use shard::Shard;
+
+/// Most tables. Hits of different tables do not wait for one another; more than a machine has cores brings nothing.
+const MOST_SHARDS: usize = 16;
+
+/// Fewest keys that a table is worth. Keys spread unevenly, so a small table is full long before the others.
+const FEWEST_KEYS: usize = 1024;
+
+/// Counts in this process's memory, for at most so many keys.
+///
+/// A key is the limit and the bytes, compared in full: two keys never share a count. Its bytes are kept, so whoever makes
+/// keys from what clients send bounds their length. As in the library `limits`, a limit whose rate or strategy changes
+/// starts over with fresh counts.
+pub struct Memory {
+    shards: Box<[Mutex<Shard>]>,
+    // Keyed by chance: nobody outside can choose keys that crowd one table.
+    hasher: RandomState,
+}
+
+/// What happened in a store so far, and how many keys it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Hits, refused ones too.
+    pub hits: u64,
+    /// Hits that were refused.
+    pub refused: u64,
+    /// Keys held now.
+    pub keys: u64,
+    /// Keys given up because their windows were over. Nothing is lost by that.
+    pub reclaimed: u64,
+    /// Keys given up while they still counted, for want of room: each is a client that starts over with a full quota.
+    pub evicted_live: u64,
+}
+
+impl Memory {
+    /// A store for at most `max_keys` keys (at least 1).
+    pub fn new(max_keys: usize) -> Self {
+        let max_keys = max_keys.max(1);
+        let mut shards = 1;
+        while shards < MOST_SHARDS && max_keys / (shards * 2) >= FEWEST_KEYS {
+            shards *= 2;
+        }
+        let room = |index| max_keys / shards + usize::from(index < max_keys % shards);
+        Self {
+            shards: (0..shards).map(|index| Mutex::new(Shard::new(room(index)))).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// What is left of `limit` for `key` at `now`. Counts nothing.
+    pub fn peek(&self, limit: &Limit, key: &[u8], now: Timestamp) -> Window {
+        let hash = self.hash(limit.id, key);
+        self.shard(hash).peek(hash, limit, key, now)
+    }
+
+    /// How many keys are held.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).stats().keys as usize).sum()
+    }
+
+    /// Whether no key is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What happened so far. The tables are read one after the other, so hits meanwhile may be in it or not.
+    pub fn stats(&self) -> Stats {
+        self.shards.iter().map(|shard| lock(shard).stats()).fold(Stats::default(), |sum, stats| Stats {
+            hits: sum.hits + stats.hits,
+            refused: sum.refused + stats.refused,
+            keys: sum.keys + stats.keys,
+            reclaimed: sum.reclaimed + stats.reclaimed,
+            evicted_live: sum.evicted_live + stats.evicted_live,
+        })
+    }
+
+    fn hash(&self, limit: LimitId, key: &[u8]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u16(limit.0);
+        hasher.write(key);
+        hasher.finish()
+    }
+
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
+        // The table inside takes the lowest and the highest bits.
+        let index = (hash >> 40) as usize & (self.shards.len() - 1);
+        lock(&self.shards[index])
+    }
+}
+
+impl Limiter for Memory {
+    fn hit(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> Hit {
+        let hash = self.hash(limit.id, key);
+        self.shard(hash).hit(hash, limit, key, cost, now)
+    }
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Memory").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// A panic elsewhere must not stop every later hit: counts are whole after every statement that can panic.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}

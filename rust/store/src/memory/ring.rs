@@ -1,0 +1,73 @@
+//! The stamps of one moving window. Grows with use, up to what the window holds, and then goes round.
+
+use crossfade_core::limit::moving_window::Log;
+
+/// Room for the first stamps: most keys are seen a few times and never again.
+const FIRST_ROOM: usize = 4;
+
+/// Stamps in the order they came, starting again at the front once there are as many as are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    stamps: Vec<f64>,
+    // Where the newest stamp is; 0 when there is none.
+    newest: usize,
+}
+
+impl Ring {
+    fn push_one(&mut self, stamp: f64, keep: usize) {
+        let len = self.stamps.len();
+        if len < keep {
+            if len == self.stamps.capacity() {
+                // Doubles, but never beyond what is kept.
+                let room = (len * 2).max(FIRST_ROOM).min(keep);
+                self.stamps.reserve_exact(room - len);
+            }
+            self.newest = len;
+            self.stamps.push(stamp);
+        } else if len > 0 {
+            self.newest = if self.newest + 1 == len { 0 } else { self.newest + 1 };
+            self.stamps[self.newest] = stamp;
+        }
+    }
+}
+
+impl Log for Ring {
+    fn len(&self) -> u64 {
+        self.stamps.len() as u64
+    }
+
+    fn stamp(&self, age: u64) -> f64 {
+        let age = age as usize;
+        let index = if age <= self.newest { self.newest - age } else { self.newest + self.stamps.len() - age };
+        self.stamps[index]
+    }
+
+    fn push(&mut self, stamp: f64, count: u64, keep: u64) {
+        // `keep` is at most `moving_window::MAX_AMOUNT`, and always the same for one ring.
+        for _ in 0..count.min(keep) {
+            self.push_one(stamp, keep as usize);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// A ring answers like a list that is cut to what is kept, and never has room for more.
+        #[test]
+        fn is_a_cut_list(keep in 0u64..20, pushes in prop::collection::vec((any::<u32>(), 0u64..25), 0..40)) {
+            let (mut ring, mut list) = (Ring::default(), Vec::new());
+            for (stamp, count) in pushes {
+                let stamp = f64::from(stamp);
+                ring.push(stamp, count, keep);
+                list.splice(0..0, (0..count).map(|_| stamp));
+                list.truncate(keep as usize);
+                prop_assert_eq!((0..ring.len()).map(|age| ring.stamp(age)).collect::<Vec<_>>(), list.clone());
+                prop_assert!(ring.stamps.capacity() as u64 <= keep);
+            }
+        }
+    }
+}
