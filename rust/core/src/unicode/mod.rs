@@ -1,1 +1,109 @@
-//! The frozen set: code points that are assigned in Unicode 14.0, the version of the oldest supported CPython (3.11).
+//! The frozen sets: what is assigned in Unicode 14.0, the version of the oldest supported CPython (3.11), and what is
+//! white space.
+
+mod assigned;
+
+use assigned::RANGES;
+
+/// Everything below this code point is assigned.
+const FIRST_GAP: u32 = RANGES[0].1 + 1;
+
+/// Everything below this code point is assigned, stands in NFC as it is and combines with nothing before it.
+const FIRST_MARK: char = '\u{300}';
+
+/// Whether every code point of `text` is assigned in Unicode 14.0.
+///
+/// Inside this set normalisation is the same in every later version of Unicode; outside it, it depends on whose tables
+/// are asked.
+pub fn all_assigned(text: &str) -> bool {
+    // Neighbours in a text are neighbours in the code, so the range that held the last one is asked first.
+    let mut range = (0, FIRST_GAP - 1);
+    text.chars().map(u32::from).filter(|&code| code >= FIRST_GAP).all(|code| {
+        if code < range.0 || code > range.1 {
+            let Some(&found) = RANGES.get(RANGES.partition_point(|&(_, last)| last < code)) else { return false };
+            range = found;
+        }
+        range.0 <= code
+    })
+}
+
+/// Whether `text` certainly stands in NFC, by code points alone: no tables.
+pub fn below_marks(text: &str) -> bool {
+    text.is_ascii() || text.chars().all(|c| c < FIRST_MARK)
+}
+
+/// The 25 code points with the property White_Space, the same since Unicode 6.3.
+pub fn is_white_space(c: char) -> bool {
+    matches!(
+        c,
+        '\t'..='\r'
+            | ' '
+            | '\u{85}'
+            | '\u{A0}'
+            | '\u{1680}'
+            | '\u{2000}'..='\u{200A}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{202F}'
+            | '\u{205F}'
+            | '\u{3000}'
+    )
+}
+
+/// The four that Python's `str.strip` removes although they are not White_Space: the information separators.
+pub fn is_separator(c: char) -> bool {
+    matches!(c, '\u{1C}'..='\u{1F}')
+}
+
+/// `text` without White_Space at its ends.
+pub fn trim(text: &str) -> &str {
+    text.trim_matches(is_white_space)
+}
+
+/// `text` as Python's `str.strip()` leaves it: White_Space and the information separators removed.
+pub fn strip(text: &str) -> &str {
+    text.trim_matches(|c| is_white_space(c) || is_separator(c))
+}
+
+/// Whether Python's number parsers might read `c`, which is not ASCII, as a decimal digit.
+///
+/// They take every code point of category Nd of their own Unicode version. The numeric ones that the standard library
+/// knows are a superset of that for 14.0 to 15.1, which `tests/parity/test_fields.py` holds.
+pub fn might_be_digit(c: char) -> bool {
+    !c.is_ascii() && c.is_numeric()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The search answers as a walk over the table does, at every edge of every range.
+    #[test]
+    fn the_search_finds_every_edge() {
+        let walk = |code: u32| RANGES.iter().any(|&(first, last)| (first..=last).contains(&code));
+        for (first, last) in RANGES {
+            for code in [first.saturating_sub(1), first, last, last + 1] {
+                if let Some(c) = char::from_u32(code) {
+                    assert_eq!(all_assigned(c.encode_utf8(&mut [0; 4])), walk(code), "U+{code:04X}");
+                }
+            }
+        }
+    }
+
+    /// The remembered range never speaks for a code point outside it.
+    #[test]
+    fn one_unassigned_code_point_is_enough() {
+        for text in ["\u{378}", "漢字\u{378}", "\u{378}漢字", "é漢\u{E000}\u{10FFFF}", "\u{1FAF7}é"] {
+            assert!(!all_assigned(text), "{text:?}");
+        }
+        assert!(all_assigned("plain, é, 漢字, \u{E000}, 🦀, \u{10FFFD}"));
+    }
+
+    /// Our set is the property: the standard library's newer tables have the same 25.
+    #[test]
+    fn white_space_is_the_property() {
+        for c in '\0'..=char::MAX {
+            assert_eq!(is_white_space(c), c.is_whitespace(), "U+{:04X}", u32::from(c));
+        }
+    }
+}
