@@ -1,9 +1,98 @@
 //! E-mail addresses: ASCII dot-atom local part, LDH domain.
+//!
+//! Python is `email_validator.validate_email(value, check_deliverability=False).normalized` of email-validator 2.4.0
+//! with its default settings. On ASCII it is reproduced as a whole, Punycode and local parts above 64 excepted; quoted
+//! local parts, display names and address literals are all refused by those defaults, for the one reason or the other.
 
 use super::{Answer, Scalar};
 
+const INVALID: Answer = Answer::Invalid("invalid_email");
+const FORM: Answer = Answer::Unsupported("email.form");
+
+/// Longest address, domain, label and local part, in bytes (RFC 5321, RFC 1035). The library does not hold local parts
+/// to theirs; longer ones are outside our grammar.
+const ADDRESS: usize = 254;
+const DOMAIN: usize = 253;
+const LABEL: usize = 63;
+const LOCAL: usize = 64;
+
+/// Mailboxes that RFC 2142 makes case-insensitive; the library lower-cases these local parts and no other.
+const LOWERED: [&str; 15] = [
+    "info",
+    "marketing",
+    "sales",
+    "support",
+    "abuse",
+    "noc",
+    "security",
+    "postmaster",
+    "hostmaster",
+    "usenet",
+    "news",
+    "webmaster",
+    "www",
+    "uucp",
+    "ftp",
+];
+
+/// Special-use domains that the library refuses, themselves and below (its `SPECIAL_USE_DOMAIN_NAMES`).
+const RESERVED: [&str; 6] = ["arpa", "invalid", "local", "localhost", "onion", "test"];
+
 /// Applies the rule; see [`Op::apply`](super::Op::apply).
 pub fn apply(value: Scalar<'_>, out: &mut String) -> Answer {
-    let _ = (value, out);
-    Answer::Unsupported("not yet")
+    let Scalar::String(text) = value else { return Answer::WrongType };
+    let Some((local, domain)) = text.split_once('@') else { return INVALID };
+    if !text.is_ascii() {
+        return FORM;
+    }
+    if text.len() > ADDRESS || !is_dot_atom(local) || !is_domain(domain) {
+        return INVALID;
+    }
+    if local.len() > LOCAL || holds_punycode(domain) {
+        return FORM;
+    }
+    let lower_local = LOWERED.iter().any(|name| name.eq_ignore_ascii_case(local));
+    let changed = if lower_local { text } else { domain };
+    if !changed.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Answer::Same;
+    }
+    out.push_str(text);
+    let kept = if lower_local { 0 } else { local.len() };
+    if let Some(part) = out.get_mut(kept..) {
+        part.make_ascii_lowercase();
+    }
+    Answer::String
+}
+
+/// RFC 5322 `dot-atom`: atoms with single dots between them.
+fn is_dot_atom(text: &str) -> bool {
+    text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom))
+}
+
+fn is_atom(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b)
+}
+
+/// Labels of letters, digits and inner hyphens with single dots between them, two at least, ending in a letter, not
+/// reserved.
+fn is_domain(text: &str) -> bool {
+    text.len() <= DOMAIN
+        && text.split('.').all(is_label)
+        && text.contains('.')
+        && text.ends_with(|c: char| c.is_ascii_alphabetic())
+        && !text.rsplit('.').next().is_some_and(|top| RESERVED.iter().any(|name| name.eq_ignore_ascii_case(top)))
+}
+
+fn is_label(label: &str) -> bool {
+    let bytes = label.as_bytes();
+    (1..=LABEL).contains(&bytes.len())
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && (bytes.get(2..4) != Some(b"--") || holds_punycode(label))
+}
+
+/// Whether the library would ask IDNA: `xn--` anywhere.
+fn holds_punycode(domain: &str) -> bool {
+    domain.as_bytes().windows(4).any(|four| four.eq_ignore_ascii_case(b"xn--"))
 }

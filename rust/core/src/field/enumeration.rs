@@ -1,6 +1,9 @@
 //! Names out of a set.
 
+use std::cmp::Ordering;
+
 use super::{Answer, Scalar};
+use crate::unicode;
 
 /// Names and their aliases; compared in ASCII lower case after trimming.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +14,30 @@ pub struct Enumeration {
 
 impl Enumeration {
     /// Applies the rule; see [`Op::apply`](super::Op::apply).
+    ///
+    /// Python is `value.strip().lower()` looked up in the spellings. Lower case of what is not ASCII depends on whose
+    /// tables are asked, but no version makes ASCII of it, U+212A KELVIN SIGN (k) excepted: against ASCII spellings
+    /// every text is judged, and only a set with other spellings needs the control, for texts that are not ASCII.
     pub fn apply(&self, value: Scalar<'_>, out: &mut String) -> Answer {
-        let _ = (value, out);
-        Answer::Unsupported("not yet")
+        let Scalar::String(whole) = value else { return Answer::WrongType };
+        let text = unicode::strip(whole);
+        if !text.is_ascii() && !self.names.iter().all(|(spelling, _)| spelling.is_ascii()) {
+            return Answer::Unsupported("enum.form");
+        }
+        let found = self.names.binary_search_by(|(spelling, _)| compare_lower(spelling, text));
+        match found.ok().and_then(|index| self.names.get(index)) {
+            None => Answer::Invalid("invalid_enum"),
+            Some((_, name)) if **name == *whole => Answer::Same,
+            Some((_, name)) => {
+                out.push_str(name);
+                Answer::String
+            }
+        }
     }
+}
+
+/// `spelling` against `text` in lower case.
+fn compare_lower(spelling: &str, text: &str) -> Ordering {
+    let lower = text.chars().map(|c| if c == '\u{212A}' { 'k' } else { c.to_ascii_lowercase() });
+    spelling.chars().cmp(lower)
 }

@@ -1,0 +1,148 @@
+//! Asks the rules for single values from outside: a JSON line in, a JSON line out.
+//!
+//! ```text
+//! {"op": "decimal", "scale": 2, "kind": "string", "text": "1.005"}   →   {"answer": "literal", "text": "1.00"}
+//! ```
+//!
+//! With the argument `time` it prints nanoseconds per call for typical values instead; build it with `--release`.
+
+use std::error::Error;
+use std::io::{self, BufRead, Write};
+use std::time::Instant;
+
+use crossfade_core::field::decimal::{Decimal, Rounding};
+use crossfade_core::field::enumeration::Enumeration;
+use crossfade_core::field::text::{Step, Text};
+use crossfade_core::field::{Answer, Op, Scalar, timestamp};
+use serde_json::{Value, json};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    if std::env::args().nth(1).as_deref() == Some("time") {
+        time();
+        return Ok(());
+    }
+    let (input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    let mut out = String::new();
+    for line in input.lines() {
+        let question: Value = serde_json::from_str(&line?)?;
+        let text = question["text"].as_str().unwrap_or_default();
+        let value = match question["kind"].as_str() {
+            Some("string") => Scalar::String(text),
+            Some("number") => Scalar::Number(text),
+            Some("bool") => Scalar::Bool(text == "true"),
+            _ => Scalar::Null,
+        };
+        out.clear();
+        let answer = op(&question)?.apply(value, &mut out);
+        let said = match answer {
+            Answer::Same => json!({"answer": "same"}),
+            Answer::String => json!({"answer": "string", "text": out}),
+            Answer::Literal => json!({"answer": "literal", "text": out}),
+            Answer::WrongType => json!({"answer": "wrong_type"}),
+            Answer::Invalid(code) => json!({"answer": "invalid", "code": code}),
+            Answer::Unsupported(code) => json!({"answer": "unsupported", "code": code}),
+        };
+        writeln!(output, "{said}")?;
+        output.flush()?;
+    }
+    Ok(())
+}
+
+fn op(question: &Value) -> Result<Op, Box<dyn Error>> {
+    let number = |name: &str| question[name].as_u64();
+    let small = |name: &str, default: u8| number(name).map_or(Ok(default), u8::try_from);
+    Ok(match question["op"].as_str().ok_or("no op")? {
+        "text" => {
+            let steps = question["steps"].as_array().ok_or("no steps")?;
+            let steps = steps.iter().map(|step| match step.as_str() {
+                Some("trim") => Ok(Step::Trim),
+                Some("nfc") => Ok(Step::Nfc),
+                Some("ascii_lower") => Ok(Step::AsciiLower),
+                Some("ascii_upper") => Ok(Step::AsciiUpper),
+                _ => Err("unknown step"),
+            });
+            let max_chars = number("max_chars").map(usize::try_from).transpose()?;
+            Op::Text(Text { steps: steps.collect::<Result<_, _>>()?, max_chars })
+        }
+        "timestamp" => Op::Timestamp(timestamp::Instant {
+            digits: small("digits", 3)?,
+            assume_utc: question["assume_utc"].as_bool().unwrap_or(true),
+        }),
+        "uuid" => Op::Uuid,
+        "email" => Op::Email,
+        "integer" => Op::Integer,
+        "boolean" => Op::Boolean,
+        "decimal" => Op::Decimal(Decimal {
+            scale: small("scale", 2)?,
+            rounding: match question["rounding"].as_str() {
+                None | Some("half_even") => Rounding::HalfEven,
+                Some("half_up") => Rounding::HalfUp,
+                Some(_) => Rounding::Reject,
+            },
+            as_string: question["as_string"].as_bool().unwrap_or(false),
+        }),
+        "enum" => {
+            let names = question["names"].as_object().ok_or("no names")?;
+            let mut names: Vec<(Box<str>, Box<str>)> = names
+                .iter()
+                .map(|(spelling, name)| (spelling.as_str().into(), name.as_str().unwrap_or_default().into()))
+                .collect();
+            names.sort();
+            Op::Enum(Enumeration { names })
+        }
+        _ => return Err("unknown op".into()),
+    })
+}
+
+fn time() {
+    let text = || Op::Text(Text { steps: vec![Step::Trim, Step::Nfc], max_chars: Some(500) });
+    let instant = || Op::Timestamp(timestamp::Instant { digits: 3, assume_utc: true });
+    let decimal = || Op::Decimal(Decimal { scale: 2, rounding: Rounding::HalfEven, as_string: false });
+    let names = ["closed", "open", "reopened"].map(|name| (name.into(), name.replace("re", "").into()));
+    let open = || Op::Enum(Enumeration { names: names.to_vec() });
+    let lorem = "The quick brown fox jumps over the lazy dog. ".repeat(20);
+    let accents = "Zażółć gęślą jaźń. ".repeat(20);
+    let marks = "e\u{301}a\u{300} ".repeat(20);
+    let han = "漢字かな交じり文".repeat(20);
+    let typical: [(&str, Op, Scalar<'_>); 25] = [
+        ("text, 18 B ASCII, same", text(), Scalar::String("A title of a thing")),
+        ("text, 18 B ASCII, trimmed", text(), Scalar::String(" A title of a thing ")),
+        ("text, 899 B ASCII, same", text(), Scalar::String(lorem.trim())),
+        ("text, 539 B Latin, same", text(), Scalar::String(accents.trim())),
+        ("text, 480 B Han and kana, same", text(), Scalar::String(&han)),
+        ("text, 140 B decomposed, composed", text(), Scalar::String(&marks)),
+        ("timestamp, same", instant(), Scalar::String("2024-05-06T07:08:09.123Z")),
+        ("timestamp, milliseconds added", instant(), Scalar::String("2024-05-06T07:08:09Z")),
+        ("timestamp, offset", instant(), Scalar::String("2024-05-06T07:08:09.123456+02:00")),
+        ("timestamp, none (now-15m)", instant(), Scalar::String("now-15m")),
+        ("uuid, same", Op::Uuid, Scalar::String("c0ffee00-1234-4abc-8def-0123456789ab")),
+        ("uuid, upper case", Op::Uuid, Scalar::String("C0FFEE00-1234-4ABC-8DEF-0123456789AB")),
+        ("uuid, 32 digits", Op::Uuid, Scalar::String("c0ffee0012344abc8def0123456789ab")),
+        ("uuid, none", Op::Uuid, Scalar::String("abc-def-ghi")),
+        ("email, same", Op::Email, Scalar::String("someone.else@example.com")),
+        ("email, domain lowered", Op::Email, Scalar::String("Someone.Else@Example.COM")),
+        ("integer, number", Op::Integer, Scalar::Number("1684765756")),
+        ("integer, string", Op::Integer, Scalar::String("1684765756")),
+        ("boolean, same", Op::Boolean, Scalar::Bool(true)),
+        ("boolean, string", Op::Boolean, Scalar::String("Yes")),
+        ("decimal, same", decimal(), Scalar::Number("19.90")),
+        ("decimal, rounded", decimal(), Scalar::Number("0.1000000000000000055")),
+        ("decimal, string", decimal(), Scalar::String("1e3")),
+        ("enum, same", open(), Scalar::String("open")),
+        ("enum, alias", open(), Scalar::String("Reopened")),
+    ];
+    const CALLS: u32 = 200_000;
+    let mut out = String::with_capacity(4096);
+    for (what, op, value) in typical {
+        let mut best = f64::INFINITY;
+        for _ in 0..5 {
+            let started = Instant::now();
+            for _ in 0..CALLS {
+                out.clear();
+                std::hint::black_box(std::hint::black_box(&op).apply(std::hint::black_box(value), &mut out));
+            }
+            best = best.min(started.elapsed().as_nanos() as f64 / f64::from(CALLS));
+        }
+        println!("{best:8.1} ns  {what}");
+    }
+}
