@@ -1,1 +1,21 @@
-//! placeholder
+//! The proof: what both sides did with the same requests, compared, counted and shown.
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`compare`] | what two observations differ in |
+//! | [`verdict`], [`known`] | one verdict for one exchange, and the differences that somebody answers for |
+//! | [`replay`], [`control`] | both sides over a capture again, the control in its own processes |
+//! | [`group`], [`latency`], [`redact`] | what is kept of many exchanges, and what of it may be shown |
+//! | [`report`], [`html`] | the report as JSON, at a terminal and as a page |
+#![forbid(unsafe_code)]
+
+pub mod compare;
+pub mod control;
+pub mod group;
+pub mod html;
+pub mod known;
+pub mod latency;
+pub mod redact;
+pub mod replay;
+pub mod report;
+pub mod verdict;
