@@ -56,7 +56,7 @@ impl Scratch {
     }
 
     /// Forgets the last decision and keeps the memory.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.path.clear();
         self.query.clear();
         self.body.clear();

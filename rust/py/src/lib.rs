@@ -1,1 +1,40 @@
-//! placeholder
+//! The binding: module `crossfade._core`. Converts; decides nothing.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `scope` | an ASGI scope, walked into a borrowed request |
+//! | `native` | `NativeSeam`: the methods that the Python seam calls |
+//! | `decision` | what the candidate decided, copied out for Python |
+//! | `observed` | Python observations into records |
+//! | `control` | the frames that control workers speak |
+//! | `guard` | the only `catch_unwind` around the candidate |
+#![deny(unsafe_code)]
+
+mod control;
+mod decision;
+mod guard;
+mod native;
+mod observed;
+mod scope;
+
+use pyo3::prelude::*;
+
+/// The native half of crossfade: one seam's decisions, stages and records.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::control::{decode_call, encode_hello, encode_reply};
+    #[pymodule_export]
+    use super::decision::Decision;
+    #[pymodule_export]
+    use super::native::NativeSeam;
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crossfade_seam::fork::register();
+        super::guard::install_hook();
+        module.add("BUILD", crossfade_seam::BUILD)
+    }
+}

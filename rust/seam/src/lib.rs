@@ -1,1 +1,34 @@
-//! placeholder
+//! What every seam does without Python: which side answers, what is counted, what is recorded.
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`stage`] | the stages and the stage file's shape |
+//! | [`stage_file`] | reading it, and the one function that writes it |
+//! | [`ledger`] | the append-only record beside it |
+//! | [`bucket`] | which keys a canary takes |
+//! | [`switch`] | a route's stage as the request path reads it |
+//! | [`engine`] | policy and counts, and one decision at the seam |
+//! | [`process`] | what belongs to one process |
+//! | [`counts`], [`redact`] | what happened, per route; what a capture may not hold |
+//! | [`emitter`], [`follower`] | the two threads, started lazily after a fork |
+//! | [`workers`] | who follows |
+//! | [`fork`] | the fork hook (`unsafe` lives here and nowhere else in this crate) |
+#![deny(unsafe_code)]
+
+pub mod bucket;
+pub mod counts;
+pub mod emitter;
+pub mod engine;
+pub mod follower;
+#[allow(unsafe_code)]
+pub mod fork;
+pub mod ledger;
+pub mod process;
+pub mod redact;
+pub mod stage;
+pub mod stage_file;
+pub mod switch;
+pub mod workers;
+
+/// Digest of the Rust sources that this build was made of; see `build.rs`.
+pub const BUILD: &str = env!("CROSSFADE_BUILD");

@@ -1,0 +1,181 @@
+"""
+The seam of an ASGI service.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from time import time_ns
+from typing import Any
+from urllib.parse import unquote
+
+from crossfade.observation import Outcome
+from crossfade.request import Request
+from crossfade.seam import DECIDES, NEEDS_BODY, PLACE_RECORDS, UNCHANGED, Seam
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# A larger body is recorded by its length alone: a capture is for decisions, not for uploads.
+KEPT_BODY = 1 << 20
+
+# The largest body that is held for a route whose policy bounds none. Beyond it the request goes the way of `off`.
+HELD_BODY = 10 << 20
+
+# What a client reads for a refusal where `rejects = "problem+json"` (RFC 9457).
+_PROBLEMS = {"limited": (429, "Too Many Requests"), "too_large": (413, "Content Too Large"), "invalid": (400, "Bad Request")}
+
+
+class CrossfadeMiddleware:
+    """
+    Puts a seam in front of an ASGI app.
+
+    A route that is `off` goes to `app` untouched: nothing is buffered, nothing runs. Any other goes through the seam,
+    and an accepted request goes on, normalised, to `behind`; a refusal is answered as the control answers it.
+
+    Args:
+        app: The service as it is, hot path included.
+        seam: The seam.
+        behind: What stands behind the hot path, as an app: it gets requests that are normalised and counted already.
+            Default: `app` itself, which then looks for `crossfade` in the scope and skips its hot path.
+    """
+
+    def __init__(self, app: App, seam: Seam, *, behind: App | None = None) -> None:
+        self.app = app
+        self.seam = seam
+        self.behind = behind or app
+        self._place = seam._native.place
+        self._max_body = seam._native.max_body
+        seam.control_digest()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        place = self._place(scope) if scope["type"] == "http" else 0
+        if place & DECIDES:
+            await self._decide(place, scope, receive, send)
+        elif place & PLACE_RECORDS:
+            await self._record(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _decide(self, place: int, scope: Scope, receive: Receive, send: Send) -> None:
+        body = b""
+        if place & (NEEDS_BODY | PLACE_RECORDS):
+            bound = self._max_body(scope) or HELD_BODY
+            messages, body, whole = await _read(receive, bound)
+            if messages and messages[-1]["type"] == "http.disconnect":
+                return
+            receive = _again(messages, receive)
+            if not whole:
+                # Only the start of it is here, which nobody could decide by; the service bounds it as it always did.
+                await self.app(scope, receive, send)
+                return
+        request = Request(dict(scope) if not isinstance(scope, dict) else scope, body)
+        control = self.seam.control_of(request)
+        if control is None:
+            await self.app(scope, receive, send)
+            return
+        outcome = await self.seam.admit_async(request) if control.is_async else self.seam.admit(request)
+        if outcome.kind == "accepted":
+            await self.behind(*_normalised(scope, receive, outcome), send)
+        else:
+            await self._refuse(outcome, request, control.reject, scope, receive, send)
+
+    async def _refuse(
+        self, outcome: Outcome, request: Request, reject: Any, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if reject is not None and not self.seam._native.problem_json(request.scope):
+            await reject(outcome)(scope, receive, send)
+            return
+        status, title = _PROBLEMS.get(outcome.code or "", _PROBLEMS.get(outcome.kind, (outcome.status or 403, "Refused")))
+        problem = {"title": title, "status": status}
+        problem |= {name: value for name in ("code", "field", "limit") if (value := getattr(outcome, name)) is not None}
+        content = json.dumps(problem).encode()
+        headers = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(content))]
+        if outcome.retry_after is not None:
+            headers.append((b"retry-after", b"%d" % outcome.retry_after))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _record(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the service answer, and record the request as its body passes by."""
+        now = time_ns() // 1000
+        kept: list[bytes] = []
+        length = 0
+
+        async def watched() -> Message:
+            nonlocal length
+            message = await receive()
+            if message["type"] == "http.request":
+                chunk = message.get("body", b"")
+                length += len(chunk)
+                if length <= KEPT_BODY:
+                    kept.append(chunk)
+            return message
+
+        # A copy, because routers write into the scope.
+        request = Request(dict(scope))
+        try:
+            await self.app(scope, watched, send)
+        finally:
+            request.body = b"".join(kept)
+            self.seam.record(request, now, body_bytes=length, keeps_body=length <= KEPT_BODY)
+
+
+async def _read(receive: Receive, bound: int) -> tuple[list[Message], bytes, bool]:
+    """
+    The messages of the body up to `bound` bytes, the bytes, and whether that was all of it.
+    """
+    messages: list[Message] = []
+    chunks: list[bytes] = []
+    length = 0
+    more = True
+    while more:
+        message = await receive()
+        messages.append(message)
+        if message["type"] != "http.request":
+            break
+        chunk = message.get("body", b"")
+        chunks.append(chunk)
+        length += len(chunk)
+        more = message.get("more_body", False)
+        if length > bound and more:
+            return messages, b"".join(chunks), False
+    return messages, b"".join(chunks), True
+
+
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    """
+    A receive that gives the messages read so far once more, and then what comes.
+    """
+    waiting = iter(messages)
+
+    async def again() -> Message:
+        for message in waiting:
+            return message
+        return await receive()
+
+    return again
+
+
+def _normalised(scope: Scope, receive: Receive, outcome: Outcome) -> tuple[Scope, Receive]:
+    """
+    The scope and receive of an accepted request in its normal form.
+    """
+    if outcome is UNCHANGED:
+        return {**scope, "crossfade": outcome}, receive
+    changed: dict[str, Any] = {**scope, "crossfade": outcome}
+    if outcome.path is not None:
+        changed["raw_path"] = outcome.path
+        changed["path"] = unquote(outcome.path.decode("latin-1"))
+    if outcome.query is not None:
+        changed["query_string"] = outcome.query
+    if outcome.body is not None:
+        length = b"%d" % len(outcome.body)
+        framing = (b"content-length", b"transfer-encoding")
+        changed["headers"] = [h for h in scope["headers"] if h[0] not in framing] + [(b"content-length", length)]
+        receive = _again([{"type": "http.request", "body": outcome.body, "more_body": False}], receive)
+    return changed, receive

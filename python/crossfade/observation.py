@@ -1,0 +1,87 @@
+"""
+What a side decided, and what it did on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["accepted", "limited", "invalid", "outside"]
+
+Reject = Callable[["Outcome"], Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]]
+"""Renders a refusal: gets the outcome, gives an ASGI app that answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """
+    What a side decided. Immutable; made by `accepted`, `limited`, `invalid` and `outside`.
+    """
+
+    kind: Kind
+    path: bytes | None = None
+    query: bytes | None = None
+    body: bytes | None = None
+    limit: str | None = None
+    retry_after: int | None = None
+    code: str | None = None
+    field: str | None = None
+    status: int | None = None
+    exception: Exception | None = field(default=None, compare=False, repr=False)
+    """The exception that the control raised to say this, for rendering it as the control does."""
+
+    @classmethod
+    def accepted(
+        cls, *, path: bytes | None = None, query: bytes | None = None, body: bytes | None = None
+    ) -> Outcome:
+        """
+        The request goes on; None: that part as it came.
+        """
+        return cls(kind="accepted", path=path, query=query, body=body)
+
+    @classmethod
+    def limited(
+        cls, limit: str, *, retry_after: int | None = None, exception: Exception | None = None
+    ) -> Outcome:
+        """
+        Refused by the limit of that name in the policy; `retry_after` in whole seconds, None if not said.
+        """
+        return cls(kind="limited", limit=limit, retry_after=retry_after, exception=exception)
+
+    @classmethod
+    def invalid(cls, code: str, *, field: str | None = None, exception: Exception | None = None) -> Outcome:
+        """
+        Refused for what it says: a stable code, and the path of the field if one was refused.
+        """
+        return cls(kind="invalid", code=code, field=field, exception=exception)
+
+    @classmethod
+    def outside(cls, status: int, *, exception: Exception | None = None) -> Outcome:
+        """
+        The control's own answer that no policy speaks of (401, 403, 404): counted, never compared.
+        """
+        return cls(kind="outside", status=status, exception=exception)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """
+    What one side did with one request. Immutable.
+
+    Args:
+        outcome: What it decided; None when it raised something that is no outcome.
+        raised: That exception.
+        charges: Hits of limits as (limit, key, cost), refused ones included; None: not reported.
+        nanos: How long it took, in nanoseconds of a monotonic clock.
+    """
+
+    outcome: Outcome | None = None
+    raised: Exception | None = None
+    charges: list[tuple[str, bytes, int]] | None = None
+    nanos: int = 0
+
+
+Observe = Callable[[Any, Exception | None], Outcome]
+"""Turns what a control returned, or the exception it raised, into an outcome; raises for what it does not know."""

@@ -1,0 +1,93 @@
+//! Follows the stage file and the policy file: one thread per process, started with the first request after a fork.
+//!
+//! It compares contents, not times, so that a restored backup is seen too. A file that cannot be used changes nothing
+//! and is counted; a stage file that is gone means `off`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossfade_core::Policy;
+
+use crate::engine::Engine;
+use crate::process::Process;
+use crate::stage_file::{self, StageError};
+use crate::workers::{self, Worker};
+
+/// How often the files are looked at: a stage change reaches every worker within a second with room to spare.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Where the files are.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// The policy file.
+    pub policy: PathBuf,
+    /// The state directory, which holds the stage file.
+    pub directory: PathBuf,
+}
+
+/// Starts the thread. It ends with the process.
+pub fn start(process: &Arc<Process>, paths: Paths) -> std::io::Result<()> {
+    let process = Arc::clone(process);
+    thread::Builder::new().name("crossfade-follow".into()).spawn(move || {
+        let mut policy = fs::read(&paths.policy).unwrap_or_default();
+        let mut announced = None;
+        loop {
+            announce(&process, &paths, &mut announced);
+            thread::sleep(INTERVAL);
+            follow_policy(&process, &paths, &mut policy);
+            follow_stages(&process, &process.engine(), &paths);
+        }
+    })?;
+    Ok(())
+}
+
+/// Says what this worker follows: at once when that has changed, else from time to time.
+fn announce(process: &Process, paths: &Paths, last: &mut Option<(Worker, Instant)>) {
+    let (generation, held) = process.followed();
+    let errors = process.stage_errors.get() + process.policy_errors.get();
+    let worker = Worker { pid: std::process::id(), generation, build: crate::BUILD.to_owned(), held, errors };
+    let news = last.as_ref().is_none_or(|(said, at)| *said != worker || at.elapsed() >= workers::RENEWAL);
+    // What cannot be written is said again at the next turn.
+    if news && workers::announce(&paths.directory, &worker).is_ok() && paths.directory.is_dir() {
+        *last = Some((worker, Instant::now()));
+    }
+}
+
+/// Takes over a policy file that has changed and is good.
+fn follow_policy(process: &Process, paths: &Paths, last: &mut Vec<u8>) {
+    let Ok(bytes) = fs::read(&paths.policy) else { return process.policy_errors.add() };
+    if bytes == *last {
+        return;
+    }
+    let name = paths.policy.display().to_string();
+    match std::str::from_utf8(&bytes).ok().and_then(|text| Policy::parse(&name, text).ok()) {
+        Some(policy) => {
+            let engine = Engine::new(policy, Some(&process.engine()));
+            // Stages first: a request never meets a new policy with every route off.
+            follow_stages(process, &engine, paths);
+            process.replace(engine);
+            *last = bytes;
+        }
+        None => {
+            process.policy_errors.add();
+            *last = bytes;
+        }
+    }
+}
+
+/// Takes over the stage file, or keeps the last good stages.
+pub fn follow_stages(process: &Process, engine: &Engine, paths: &Paths) {
+    let stages = match stage_file::read(&paths.directory) {
+        Ok(stages) => stages,
+        Err(StageError::Missing) => Default::default(),
+        Err(_) => {
+            process.stage_errors.add();
+            // A process that has never seen a good file has every route off already.
+            return process.reapply(engine);
+        }
+    };
+    process.follow(engine, stages);
+}

@@ -1,0 +1,153 @@
+//! A route's stage as the request path reads it: a few atomics, no lock, nothing that a fork could leave half done.
+
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use crate::bucket;
+use crate::stage::{Fault, Row, Stage};
+
+/// Keys of a live route for which the control still runs, in basis points: enough to see drift, too few to cost.
+pub const DRIFT_SAMPLE: u64 = 100;
+
+/// Makes the drift sample independent of the canary's buckets.
+const DRIFT_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The switch of one route in one process.
+#[derive(Debug, Default)]
+pub struct Switch {
+    stage: AtomicU32,
+    seed: AtomicU64,
+    fault: AtomicU8,
+    cold_until: AtomicU64,
+}
+
+impl Switch {
+    /// Takes over a row of the stage file; `at_most` caps the stage (a worker with another subject).
+    pub fn set(&self, route: &str, row: Option<&Row>, at_most: Stage) {
+        let (stage, salt, fault) = match row {
+            Some(row) => (row.stage.min(at_most), row.salt.as_str(), row.fault),
+            None => (Stage::Off, "", None),
+        };
+        // The seed first: a canary never runs with another campaign's buckets.
+        self.seed.store(bucket::seed(salt, route), Ordering::Release);
+        self.fault.store(fault_code(fault), Ordering::Release);
+        self.stage.store(stage_code(stage), Ordering::Release);
+    }
+
+    /// The stage now.
+    pub fn stage(&self) -> Stage {
+        match self.stage.load(Ordering::Acquire) {
+            0 => Stage::Off,
+            1 => Stage::Shadow,
+            2 => Stage::Live,
+            points => Stage::Canary((points >> 8) as u16),
+        }
+    }
+
+    /// The injected fault, if any.
+    pub fn fault(&self) -> Option<Fault> {
+        match self.fault.load(Ordering::Relaxed) {
+            1 => Some(Fault::Panic),
+            2 => Some(Fault::Unsupported),
+            _ => None,
+        }
+    }
+
+    /// Notes that the control counted a request alone at `now`: the candidate's counts are short of it until the
+    /// longest window has passed.
+    pub fn missed(&self, now: u64, longest_window: u64) {
+        self.cold_until.store(now.saturating_add(longest_window), Ordering::Relaxed);
+    }
+
+    /// Whether the candidate has counted everything that still matters.
+    pub fn warm(&self, now: u64) -> bool {
+        now >= self.cold_until.load(Ordering::Relaxed)
+    }
+
+    /// Whether the candidate answers for `key`.
+    pub fn candidate_answers(&self, stage: Stage, key: &[u8], now: u64) -> bool {
+        match stage {
+            Stage::Off | Stage::Shadow => false,
+            Stage::Canary(points) => {
+                self.warm(now) && bucket::bucket(self.seed.load(Ordering::Acquire), key) < u64::from(points)
+            }
+            Stage::Live => self.warm(now),
+        }
+    }
+
+    /// Whether the control runs beside a live candidate for `key`.
+    pub fn drift_sampled(&self, key: &[u8]) -> bool {
+        bucket::bucket(self.seed.load(Ordering::Acquire) ^ DRIFT_SEED, key) < DRIFT_SAMPLE
+    }
+}
+
+fn stage_code(stage: Stage) -> u32 {
+    match stage {
+        Stage::Off => 0,
+        Stage::Shadow => 1,
+        Stage::Live => 2,
+        Stage::Canary(points) => u32::from(points) << 8 | 3,
+    }
+}
+
+fn fault_code(fault: Option<Fault>) -> u8 {
+    match fault {
+        None => 0,
+        Some(Fault::Panic) => 1,
+        Some(Fault::Unsupported) => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::Subject;
+
+    fn row(stage: Stage) -> Row {
+        Row {
+            stage,
+            salt: "s".into(),
+            subject: Subject::default(),
+            who: String::new(),
+            why: String::new(),
+            at: 0,
+            fault: None,
+        }
+    }
+
+    /// Every stage survives its way through the atomics.
+    #[test]
+    fn stages_survive() {
+        let switch = Switch::default();
+        for stage in [Stage::Off, Stage::Shadow, Stage::Canary(1), Stage::Canary(9_999), Stage::Live] {
+            switch.set("r", Some(&row(stage)), Stage::Live);
+            assert_eq!(switch.stage(), stage);
+        }
+        switch.set("r", Some(&row(Stage::Live)), Stage::Shadow);
+        assert_eq!(switch.stage(), Stage::Shadow);
+    }
+
+    /// Raising the share only adds keys, and lowering it takes the same ones away.
+    #[test]
+    fn canaries_are_monotone() {
+        let switch = Switch::default();
+        let keys: Vec<String> = (0..2_000).map(|i| format!("10.0.{}.{}", i / 250, i % 250)).collect();
+        let mut taken = vec![false; keys.len()];
+        for points in [1, 100, 500, 2_500, 5_000, 9_999] {
+            switch.set("r", Some(&row(Stage::Canary(points))), Stage::Live);
+            for (key, was) in keys.iter().zip(&mut taken) {
+                let is = switch.candidate_answers(Stage::Canary(points), key.as_bytes(), 0);
+                assert!(is || !*was, "{key} left at {points}");
+                *was = is;
+            }
+        }
+    }
+
+    /// A cold candidate answers for nobody until the longest window has passed.
+    #[test]
+    fn cold_counts_answer_nobody() {
+        let switch = Switch::default();
+        switch.missed(1_000, 60);
+        assert!(!switch.candidate_answers(Stage::Live, b"k", 1_059));
+        assert!(switch.candidate_answers(Stage::Live, b"k", 1_060));
+    }
+}
