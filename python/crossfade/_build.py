@@ -21,9 +21,7 @@ def source_digest(root: Path) -> str:
     Digest of the Rust sources below `root`: SHA-256 over every file, sorted by path, as `path NUL length NUL bytes`;
     16 hex digits.
     """
-    files = {
-        path.relative_to(root).as_posix(): path for folder in _FOLDERS for path in (root / folder).rglob("*.rs")
-    }
+    files = {path.relative_to(root).as_posix(): path for folder in _FOLDERS for path in (root / folder).rglob("*.rs")}
     digest = hashlib.sha256()
     for name in sorted(files):
         content = files[name].read_bytes()

@@ -16,7 +16,9 @@ from typing import Any
 
 _real_date = _datetime.date
 _real_datetime = _datetime.datetime
-_real = {name: getattr(_time, name) for name in ("gmtime", "localtime", "ctime", "asctime", "strftime", "clock_gettime")}
+_real = {
+    name: getattr(_time, name) for name in ("gmtime", "localtime", "ctime", "asctime", "strftime", "clock_gettime")
+}
 _EPOCH = _real_datetime(1970, 1, 1, tzinfo=_datetime.UTC)
 
 _micros = 0
@@ -87,8 +89,6 @@ def install() -> None:
     _time.ctime = lambda seconds=None: _real["ctime"](_now() if seconds is None else seconds)
     _time.asctime = lambda t=None: _real["asctime"](_time.localtime() if t is None else t)
     _time.strftime = lambda format, t=None: _real["strftime"](format, _time.localtime() if t is None else t)
-    _time.clock_gettime = lambda clock: (
-        _now() if clock == _time.CLOCK_REALTIME else _real["clock_gettime"](clock)
-    )
+    _time.clock_gettime = lambda clock: _now() if clock == _time.CLOCK_REALTIME else _real["clock_gettime"](clock)
     _datetime.date = _Date  # type: ignore[misc]
     _datetime.datetime = _Datetime  # type: ignore[misc]

@@ -27,7 +27,11 @@ KEPT_BODY = 1 << 20
 HELD_BODY = 10 << 20
 
 # What a client reads for a refusal where `rejects = "problem+json"` (RFC 9457).
-_PROBLEMS = {"limited": (429, "Too Many Requests"), "too_large": (413, "Content Too Large"), "invalid": (400, "Bad Request")}
+_PROBLEMS = {
+    "limited": (429, "Too Many Requests"),
+    "too_large": (413, "Content Too Large"),
+    "invalid": (400, "Bad Request"),
+}
 
 
 class CrossfadeMiddleware:
@@ -90,7 +94,9 @@ class CrossfadeMiddleware:
         if reject is not None and not self.seam._native.problem_json(request.scope):
             await reject(outcome)(scope, receive, send)
             return
-        status, title = _PROBLEMS.get(outcome.code or "", _PROBLEMS.get(outcome.kind, (outcome.status or 403, "Refused")))
+        status, title = _PROBLEMS.get(
+            outcome.code or "", _PROBLEMS.get(outcome.kind, (outcome.status or 403, "Refused"))
+        )
         problem = {"title": title, "status": status}
         problem |= {name: value for name in ("code", "field", "limit") if (value := getattr(outcome, name)) is not None}
         content = json.dumps(problem).encode()

@@ -4,8 +4,9 @@ What a side decided, and what it did on the way.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal["accepted", "limited", "invalid", "outside"]
@@ -29,22 +30,18 @@ class Outcome:
     code: str | None = None
     field: str | None = None
     status: int | None = None
-    exception: Exception | None = field(default=None, compare=False, repr=False)
+    exception: Exception | None = dataclasses.field(default=None, compare=False, repr=False)
     """The exception that the control raised to say this, for rendering it as the control does."""
 
     @classmethod
-    def accepted(
-        cls, *, path: bytes | None = None, query: bytes | None = None, body: bytes | None = None
-    ) -> Outcome:
+    def accepted(cls, *, path: bytes | None = None, query: bytes | None = None, body: bytes | None = None) -> Outcome:
         """
         The request goes on; None: that part as it came.
         """
         return cls(kind="accepted", path=path, query=query, body=body)
 
     @classmethod
-    def limited(
-        cls, limit: str, *, retry_after: int | None = None, exception: Exception | None = None
-    ) -> Outcome:
+    def limited(cls, limit: str, *, retry_after: int | None = None, exception: Exception | None = None) -> Outcome:
         """
         Refused by the limit of that name in the policy; `retry_after` in whole seconds, None if not said.
         """

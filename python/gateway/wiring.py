@@ -6,11 +6,11 @@ Serve `gateway.wiring:app` instead of `gateway.app:app`. With no stage file ever
 from pathlib import Path
 from typing import Any
 
-from starlette.responses import Response
-
 import crossfade.observe
 from crossfade import Outcome, Request, Seam
 from crossfade.asgi import CrossfadeMiddleware
+from starlette.responses import Response
+
 from gateway import hotpath, limiting, proxy, responses
 from gateway.app import app as service
 from gateway.refusals import InvalidRequest, RateLimited
@@ -32,9 +32,7 @@ def control(decide: hotpath.Decide) -> Any:
     """A hot-path function as crossfade calls it: with the parts of a request."""
 
     def run(request: Request) -> hotpath.Forward:
-        return decide(
-            request.method, request.raw_path, request.query, request.headers, request.peer, request.body
-        )
+        return decide(request.method, request.raw_path, request.query, request.headers, request.peer, request.body)
 
     # Says which sources the control's digest covers.
     run.__module__ = decide.__module__

@@ -9,7 +9,6 @@ from typing import Any
 
 from crossfade.observe._charges import noted, watching
 
-
 _storages: list[Any] = []
 _calls = 0
 
