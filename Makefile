@@ -1,68 +1,84 @@
-# Everything a developer runs daily. `make help` lists it.
-# demo and test do all the set-up they need: a virtual environment, Python packages, Redis-free, no services.
+# Everything a developer runs daily. `make help` lists it. Each target does the set-up that it needs.
 
 SHELL  := /bin/bash
 PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-CAPTURES ?= .cache/demo
 
-# pip and maturin compile with other settings than cargo does; a target folder of their own keeps both from rebuilding.
-MATURIN_TARGET := target/maturin
+# Two environments: one for development (the extension is built in place), one where the wheel is installed as a user
+# would have it. Both lie in the project and know nothing of each other.
+DEV    := .venv
+WHEEL  := .cache/wheel-venv
+STAMP  := installed
 
-# In CI the larger recordings are replayed too, where that folder is there.
+# pip and maturin compile with other settings than cargo does; folders of their own keep each from rebuilding the other's.
+MATURIN_TARGET := $(CURDIR)/target/maturin
+WHEEL_TARGET   := $(CURDIR)/target/wheel
+
+SOURCES := $(shell git ls-files 'rust/*' 'shadow/*.rs' 'shadow/Cargo.toml' 'python/crossfade/*' Cargo.toml Cargo.lock pyproject.toml 'build_backend/*')
+
+# In CI the larger recordings are replayed too, where their folder is there.
 ifeq ($(CI),true)
 ifneq ($(wildcard ../shared/traffic),)
-export CROSSFADE_TRAFFIC ?= ../shared/traffic
+export CROSSFADE_TRAFFIC ?= $(abspath ../shared/traffic)
 endif
 endif
 
-export PATH := $(CURDIR)/$(BIN):$(PATH)
-export VIRTUAL_ENV := $(CURDIR)/$(VENV)
-unexport PYTHONHOME
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 .PHONY: help demo test check bench fmt build lint test-rust test-python stubs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(VENV)/released ## The main job on recorded real traffic, then a live cutover
-	$(BIN)/python shadow/demo.py --work $(CAPTURES)
+demo: $(WHEEL)/$(STAMP) ## The main job on recorded real traffic, then a live cutover
+	$(WHEEL)/bin/python shadow/demo.py --work .cache/demo
 
 test: lint test-rust test-python ## Every check: format, lints, Rust and Python tests, journeys
 	@echo "make test: everything passed"
 
-check: ## The fast loop: the core's tests and lints
+check: ## The fast loop: the core's and the store's tests and lints
 	cargo clippy -q -p crossfade-core -p crossfade-store --all-targets -- -D warnings
-	cargo nextest run -p crossfade-core -p crossfade-store --no-fail-fast --status-level fail 2>/dev/null || cargo test -q -p crossfade-core -p crossfade-store
+	cargo test -q -p crossfade-core -p crossfade-store
 
-bench: $(VENV)/released ## Decision latency of control and candidate, side by side
-	$(BIN)/python tests/bench/decision.py
+bench: $(WHEEL)/$(STAMP) ## Decision latency of control and candidate, side by side
+	$(WHEEL)/bin/python tests/bench/decision.py --work .cache/bench
 
-fmt: $(VENV)/packages ## Format everything
+fmt: $(DEV)/$(STAMP) ## Format everything
 	cargo fmt --all
-	$(BIN)/ruff format python shadow tests build_backend
-	$(BIN)/ruff check --fix python shadow tests build_backend
+	$(DEV)/bin/ruff format -q python shadow tests build_backend
+	$(DEV)/bin/ruff check -q --fix python shadow tests build_backend
 
-build: $(VENV)/packages ## Rebuild the extension and the binary for development
-	$(BIN)/maturin develop -q --skip-install --target-dir $(MATURIN_TARGET)
+build: $(DEV)/$(STAMP) ## Rebuild the extension and the binary for development
+	VIRTUAL_ENV=$(CURDIR)/$(DEV) $(DEV)/bin/maturin develop -q --target-dir $(MATURIN_TARGET)
 	cargo build -q -p crossfade-cli
 
-lint: $(VENV)/packages ## Format and lints, nothing changed
+lint: $(DEV)/$(STAMP) ## Format and lints; changes nothing
 	cargo fmt --all --check
 	cargo clippy -q --workspace --exclude crossfade-py --all-targets -- -D warnings
-	$(BIN)/ruff format --check python shadow tests build_backend
-	$(BIN)/ruff check python shadow tests build_backend
-	$(BIN)/mypy
+	$(DEV)/bin/ruff format -q --check python shadow tests build_backend
+	$(DEV)/bin/ruff check -q python shadow tests build_backend
+	$(DEV)/bin/mypy
 
 test-rust: ## Rust tests
 	cargo test -q --workspace --exclude crossfade-py
 
-test-python: $(VENV)/packages build stubs ## Python tests and journeys
-	$(BIN)/python -m pytest
+test-python: stubs ## Python tests and journeys
+	PATH=$(CURDIR)/$(DEV)/bin:$$PATH $(DEV)/bin/python -m pytest
 
-stubs: build ## The committed stub is the one that the extension would generate
-	$(BIN)/python tests/stubs.py
+stubs: build ## The committed stub is the one that the extension gives
+	$(DEV)/bin/python tests/stubs.py
 
-clean: ## Remove what was built
-	rm -rf target $(VENV) .cache crossfade._core.data
+clean: ## Remove everything that was built or brought
+	rm -rf target $(DEV) .cache crossfade._core.data
+
+$(DEV)/$(STAMP): tests/requirements.txt python/gateway/requirements.txt
+	@echo "setting up $(DEV): Python packages for development"
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt -r python/gateway/requirements.txt
+	@touch $@
+
+$(WHEEL)/$(STAMP): $(SOURCES) python/gateway/requirements.txt
+	@echo "building the wheel and installing it into $(WHEEL), as a user would (a few minutes the first time)"
+	$(PYTHON) -m venv $(WHEEL)
+	$(WHEEL)/bin/pip install -q --disable-pip-version-check -r python/gateway/requirements.txt
+	CARGO_TARGET_DIR=$(WHEEL_TARGET) $(WHEEL)/bin/pip install -q --disable-pip-version-check --force-reinstall --no-deps .
+	@touch $@
