@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicUsize;
 
 use crossfade_core::{Limiter, Policy};
 use crossfade_exchange::Exchange;
+use crossfade_store::Memory;
 
 use crate::control::{Fault, Spec, Worker};
 use crate::known::Day;
@@ -130,8 +131,18 @@ impl std::fmt::Display for Which {
     }
 }
 
-/// Replays `exchanges` and reports. `limiter` makes an empty limiter, one for each memory that the capture speaks of.
-pub fn replay<L: Limiter>(
+/// Replays `exchanges` and reports. The candidate counts in memory, one for each memory that the capture speaks of.
+pub fn replay(
+    policy: &Policy,
+    exchanges: Vec<Exchange>,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Report, Error> {
+    replay_with(policy, exchanges, options, || Memory::new(policy.max_keys), progress)
+}
+
+/// The same with limiters of the caller's choice; each call of `limiter` makes an empty one.
+pub fn replay_with<L: Limiter>(
     policy: &Policy,
     exchanges: Vec<Exchange>,
     options: &Options,
