@@ -34,12 +34,14 @@ fn main() -> io::Result<()> {
     io::stdin().lock().read_to_end(&mut input)?;
     let mut output = io::BufWriter::new(io::stdout().lock());
     let timing = std::env::args().any(|argument| argument == "--time");
-    let mut times = [(b'p', 0, Duration::ZERO), (b'q', 0, Duration::ZERO), (b's', 0, Duration::ZERO), (b'c', 0, Duration::ZERO)];
+    let mut times =
+        [(b'p', 0, Duration::ZERO), (b'q', 0, Duration::ZERO), (b's', 0, Duration::ZERO), (b'c', 0, Duration::ZERO)];
     let mut scratch = Scratch::new();
     let mut left = &input[..];
     while let Some((&letter, rest)) = left.split_first() {
         let (length, rest) = rest.split_first_chunk().ok_or(io::ErrorKind::UnexpectedEof)?;
-        let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let (text, rest) =
+            rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or(io::ErrorKind::UnexpectedEof)?;
         left = rest;
         if timing {
             const REPEATS: u32 = 20;

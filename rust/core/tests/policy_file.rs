@@ -60,7 +60,10 @@ fn every_key_arrives() {
     assert_eq!(four.strategy, Strategy::MovingWindow);
 
     let [all, bare, off] = &policy.routes[..] else { panic!("three routes") };
-    assert_eq!((all.limits_stand, all.outside, all.rejects), (LimitsStand::AfterBody, Outside::Reject, Rejects::ProblemJson));
+    assert_eq!(
+        (all.limits_stand, all.outside, all.rejects),
+        (LimitsStand::AfterBody, Outside::Reject, Rejects::ProblemJson)
+    );
     assert_eq!((&all.limits[..], all.cutover_key), (&[LimitId(2), LimitId(0)][..], Some(LimitId(3))));
     let target = all.target.as_ref().expect("a target");
     assert_eq!((target.merge_slashes, target.dots), (false, Dots::Strict), "a route overrides key by key");

@@ -93,7 +93,8 @@ pub(super) fn size(item: &Item<'_>) -> Option<usize> {
     let Some(text) = item.raw().as_str() else {
         return item.whole(1, MOST).and_then(|bytes| usize::try_from(bytes).ok());
     };
-    let bytes = UNITS.iter().find_map(|&(unit, factor)| count(text.strip_suffix(unit)?.trim_end())?.checked_mul(factor));
+    let bytes =
+        UNITS.iter().find_map(|&(unit, factor)| count(text.strip_suffix(unit)?.trim_end())?.checked_mul(factor));
     let bytes = bytes.filter(|bytes| (1..=MOST).contains(bytes)).and_then(|bytes| usize::try_from(bytes).ok());
     if bytes.is_none() {
         let advice = "write \"64KiB\", \"1MiB\" (1024 each) or a number of bytes, at most \"1GiB\"";

@@ -24,10 +24,7 @@ pub(super) fn read(
 ) -> (Vec<FieldRule>, Vec<FieldNode>) {
     let Some(section) = item.section(format!("{route}, fields")) else { return nothing() };
     if section.entries().len() > MAX_RULES {
-        section.complain(
-            format_args!("{} rules", section.entries().len()),
-            format!("a route has at most {MAX_RULES}"),
-        );
+        section.complain(format_args!("{} rules", section.entries().len()), format!("a route has at most {MAX_RULES}"));
         return nothing();
     }
     let mut fields: Vec<FieldRule> = Vec::new();
@@ -86,15 +83,20 @@ fn field<'a>(
     if let (Some((_, Op::Nothing)), false, None) = (&operation, required.is_some(), &default)
         && rule.entries().iter().all(|item| item.key == "required")
     {
-        let advice = "name an operation (text, email, uuid, integer, boolean, decimal, timestamp, enum), required or default";
-        let quoted = "; a path with dots stands in quotes: \"customer.email\"";
-        let nested = rule.entries().iter().any(|item| item.raw().is_table());
-        rule.complain("the rule does nothing", format!("{advice}{}", if nested { quoted } else { "" }));
+        let advice =
+            "name an operation (text, email, uuid, integer, boolean, decimal, timestamp, enum), required or default";
+        rule.complain("the rule does nothing", advice.to_owned());
     }
     if let (Some((item, text)), Some((_, op))) = (&default, &operation) {
         check_default(item, text, op);
     }
-    rule.finish();
+    rule.finish_advising(|unknown| {
+        let quoted = format!("\"{}.{}\"", item.key.escape_debug(), unknown.key.escape_debug());
+        unknown
+            .raw()
+            .is_table()
+            .then(|| format!("no operation has this name; a path with dots stands in quotes: {quoted}"))
+    });
     let (operation, op) = operation?;
     let name = match path.last() {
         Some(Step::Member(name)) => *name,
@@ -226,7 +228,8 @@ fn check_nesting(route: &str, fields: &[FieldRule], steps: &[Vec<Step<'_>>], ite
                 fields[outer].path,
                 outer_item.line()
             );
-            let advice = "remove one of them, or let the outer rule keep what is no single value: wrong_type = \"keep\"";
+            let advice =
+                "remove one of them, or let the outer rule keep what is no single value: wrong_type = \"keep\"";
             inner_item.file.complain(inner_item.at, message, advice.to_owned());
         }
         if fields[inner].op != Op::Nothing && fields[inner].wrong_type == Misfit::Reject {

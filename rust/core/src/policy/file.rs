@@ -110,11 +110,16 @@ impl<'a> Section<'a> {
 
     /// Complains about every key that nobody asked for.
     pub(super) fn finish(self) {
+        self.finish_advising(|_| None);
+    }
+
+    /// The same, with advice of its own for some keys.
+    pub(super) fn finish_advising(self, advise: impl Fn(&Item<'a>) -> Option<String>) {
         let known = self.asked.into_inner();
         for item in self.entries.iter().filter(|item| !known.contains(&item.key)) {
             let advice = match nearest(item.key, &known) {
                 Some(name) => format!("did you mean \"{name}\"?"),
-                None => format!("keys here: {}", known.join(", ")),
+                None => advise(item).unwrap_or_else(|| format!("keys here: {}", known.join(", "))),
             };
             let message = format!("{}: unknown key \"{}\"", item.place, item.key.escape_debug());
             item.file.complain(item.at, message, advice);

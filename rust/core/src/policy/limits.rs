@@ -139,11 +139,11 @@ fn on_missing(section: &Section<'_>, parts: Option<&[(&str, KeyPart)]>) -> Optio
         Skip,
         Reject,
     }
-    let choice =
-        item.choice(&[("share", Missing::Share), ("skip", Missing::Skip), ("reject", Missing::Reject)])?;
+    let choice = item.choice(&[("share", Missing::Share), ("skip", Missing::Skip), ("reject", Missing::Reject)])?;
     match (choice, shared_as) {
         (Missing::Share, None) => {
-            let advice = "add the text that stands in for what is absent, as the control has it: shared_as = \"anonymous\"";
+            let advice =
+                "add the text that stands in for what is absent, as the control has it: shared_as = \"anonymous\"";
             item.complain("is \"share\" and shared_as is missing", advice.to_owned());
             None
         }
@@ -189,9 +189,7 @@ fn strategy(section: &Section<'_>) -> Option<Strategy> {
             item.complain("is \"gcra\" and burst is missing", advice.to_owned());
             None
         }
-        (Strategy::Gcra { .. }, Some(burst)) => {
-            burst.whole(1, u32::MAX.into()).map(|burst| Strategy::Gcra { burst })
-        }
+        (Strategy::Gcra { .. }, Some(burst)) => burst.whole(1, u32::MAX.into()).map(|burst| Strategy::Gcra { burst }),
         (_, Some(burst)) => {
             let name = item.raw().as_str().unwrap_or_default();
             let what = format!("contradicts strategy = \"{name}\" on line {}", item.line());

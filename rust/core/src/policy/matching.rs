@@ -76,8 +76,7 @@ impl Pattern {
                 segments.push(literal(piece, last)?);
                 continue;
             };
-            let (name, segment) =
-                name.strip_suffix('*').map_or((name, Segment::One), |name| (name, Segment::Rest));
+            let (name, segment) = name.strip_suffix('*').map_or((name, Segment::One), |name| (name, Segment::Rest));
             if segment == Segment::Rest && !last {
                 return Err("{name*} stands for the rest of the path and can only be last");
             }
@@ -100,8 +99,7 @@ impl Pattern {
     }
 
     fn covers_methods(&self, other: &Self) -> bool {
-        self.methods.is_empty()
-            || (!other.methods.is_empty() && other.methods.iter().all(|m| self.methods.contains(m)))
+        self.methods.is_empty() || (!other.methods.is_empty() && other.methods.iter().all(|m| self.methods.contains(m)))
     }
 
     fn covers_path(&self, other: &Self) -> bool {

@@ -75,8 +75,12 @@ fn bound(item: Option<&Item<'_>>) -> Option<Option<usize>> {
 }
 
 fn steps(item: &Item<'_>) -> Option<Vec<Step>> {
-    const STEPS: [(&str, Step); 4] =
-        [("trim", Step::Trim), ("nfc", Step::Nfc), ("ascii_lower", Step::AsciiLower), ("ascii_upper", Step::AsciiUpper)];
+    const STEPS: [(&str, Step); 4] = [
+        ("trim", Step::Trim),
+        ("nfc", Step::Nfc),
+        ("ascii_lower", Step::AsciiLower),
+        ("ascii_upper", Step::AsciiUpper),
+    ];
     let names = STEPS.map(|(name, _)| name);
     let mut steps: Vec<Step> = Vec::new();
     for Element { text, at } in item.texts()? {
@@ -100,7 +104,8 @@ fn steps(item: &Item<'_>) -> Option<Vec<Step>> {
             complain("contradicts the other one".to_owned(), "keep ascii_lower or ascii_upper".to_owned());
         }
         // Measured: K (the Kelvin sign) becomes K under NFC, and H with a macron below has a composed form in lower case only.
-        let lower_and_nfc = (step == Step::AsciiLower && before(Step::Nfc)) || (step == Step::Nfc && before(Step::AsciiLower));
+        let lower_and_nfc =
+            (step == Step::AsciiLower && before(Step::Nfc)) || (step == Step::Nfc && before(Step::AsciiLower));
         if lower_and_nfc {
             let advice = "a second pass would change some texts again (\"H\u{331}\", \"\u{212a}\"): keep one of them";
             complain("does not go with the other: \"nfc\" and \"ascii_lower\"".to_owned(), advice.to_owned());
@@ -137,8 +142,7 @@ fn timestamp(item: &Item<'_>) -> Option<Op> {
     let section = item.section(format!("{}, timestamp", item.place))?;
     let digits = section.require("digits", "say how many digits of a second are written: digits = 3");
     let digits = digits.and_then(|item| item.whole(0, 9));
-    let assume_utc =
-        section.get("naive").map_or(Some(false), |item| item.choice(&[("utc", true), ("reject", false)]));
+    let assume_utc = section.get("naive").map_or(Some(false), |item| item.choice(&[("utc", true), ("reject", false)]));
     section.finish();
     Some(Op::Timestamp(Instant { digits: u8::try_from(digits?).ok()?, assume_utc: assume_utc? }))
 }
@@ -172,7 +176,10 @@ fn enumeration(item: &Item<'_>) -> Option<Op> {
         }
     }
     if names.is_empty() {
-        section.complain("names nothing", "write each name with its aliases: { active = [\"on\"], muted = [] }".to_owned());
+        section.complain(
+            "names nothing",
+            "write each name with its aliases: { active = [\"on\"], muted = [] }".to_owned(),
+        );
     }
     if names.len() > MAX_SPELLINGS {
         section.complain(format_args!("has {} spellings", names.len()), format!("at most {MAX_SPELLINGS} are read"));

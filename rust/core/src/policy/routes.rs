@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::common::{Common, count};
 use super::file::{Item, Section};
 use super::limits::{Limits, check_name};
-use super::{DifferenceRule, GatePolicy, KnownDifference, LimitsStand, Outside, Pattern, Rejects, Route, RuleName, json};
+use super::{
+    DifferenceRule, GatePolicy, KnownDifference, LimitsStand, Outside, Pattern, Rejects, Route, RuleName, json,
+};
 use crate::target::rule;
 
 /// Most routes: a request is compared with one after the other.
@@ -36,7 +38,8 @@ pub(super) fn read<'a>(root: &Section<'a>, limits: &Limits<'a>, defaults: Common
     let mut seen: Vec<Seen<'a>> = Vec::new();
     let mut routes = Vec::new();
     for (index, (at, table)) in tables.into_iter().enumerate() {
-        let name = table.iter().find(|(key, _)| key.get_ref() == "name").and_then(|(_, value)| value.get_ref().as_str());
+        let name =
+            table.iter().find(|(key, _)| key.get_ref() == "name").and_then(|(_, value)| value.get_ref().as_str());
         let place = match name {
             Some(name) => format!("route \"{}\"", name.escape_debug()),
             None => format!("route {}", index + 1),
@@ -71,7 +74,9 @@ fn route<'a>(
     let target = common.target.and_then(super::target::TargetKeys::into_policy);
     let mut rules: Vec<RuleName> = Vec::new();
     if target.is_some() {
-        rules.extend(rule::NAMES.map(|(place, operation)| RuleName { place: place.into(), operation: operation.into() }));
+        rules.extend(
+            rule::NAMES.map(|(place, operation)| RuleName { place: place.into(), operation: operation.into() }),
+        );
     }
     let json = section.get("json").and_then(|item| json::read(&item, own_max_bytes, &mut rules));
     let (json, json_max_bytes) = json.unzip();
@@ -95,7 +100,9 @@ fn route<'a>(
 }
 
 fn patterns<'a>(section: &Section<'a>, name: &'a str, seen: &mut Vec<Seen<'a>>) -> Vec<Pattern> {
-    let Some(item) = section.require("match", "for example match = \"POST /api/{resource}\"") else { return Vec::new() };
+    let Some(item) = section.require("match", "for example match = \"POST /api/{resource}\"") else {
+        return Vec::new();
+    };
     let texts = item.text_or_texts().unwrap_or_default();
     if texts.is_empty() && item.raw().is_array() {
         item.complain("is empty", "name at least one pattern, for example \"POST /api/{resource}\"".to_owned());
@@ -190,8 +197,7 @@ fn known_difference(section: &Section<'_>, id: Option<&str>) -> Option<KnownDiff
         .and_then(|item| item.choice(&RULES));
     let reason = section.require("reason", "say why it is accepted").and_then(|item| item.prose());
     let owner = section.require("owner", "say who answers for it").and_then(|item| item.prose());
-    let expires =
-        section.require("expires", "say until when: expires = 2027-01-31").and_then(|item| date(&item));
+    let expires = section.require("expires", "say until when: expires = 2027-01-31").and_then(|item| date(&item));
     let budget = section.require("budget", "say which share of the exchanges it may explain: budget = 0.01");
     let budget = budget.and_then(|item| {
         let share = item.number()?;
@@ -222,7 +228,10 @@ fn date(item: &Item<'_>) -> Option<Box<str>> {
     let day = is_day(&written);
     if !day {
         let shown = if written.is_empty() { item.raw().type_str() } else { &written };
-        item.complain(format_args!("is {}, which is no day", shown.escape_debug()), "write it like 2027-01-31".to_owned());
+        item.complain(
+            format_args!("is {}, which is no day", shown.escape_debug()),
+            "write it like 2027-01-31".to_owned(),
+        );
     }
     day.then(|| written.into())
 }
@@ -261,7 +270,8 @@ fn duration(item: &Item<'_>) -> Option<Duration> {
     const UNITS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
     const MOST: u64 = 366 * 86_400;
     let text = item.text()?;
-    let seconds = UNITS.iter().find_map(|&(unit, factor)| count(text.strip_suffix(unit)?.trim_end())?.checked_mul(factor));
+    let seconds =
+        UNITS.iter().find_map(|&(unit, factor)| count(text.strip_suffix(unit)?.trim_end())?.checked_mul(factor));
     let seconds = seconds.filter(|&seconds| seconds <= MOST);
     if seconds.is_none() {
         let advice = "write a whole number and s, m, h or d, for example \"24h\"; at most \"366d\"";

@@ -31,9 +31,9 @@ impl TargetKeys {
         let keys = Self {
             off: false,
             merge_slashes: section.get("merge_slashes").and_then(|item| item.boolean()),
-            dots: section
-                .get("dots")
-                .and_then(|item| item.choice(&[("clamp", Dots::Clamp), ("strict", Dots::Strict), ("keep", Dots::Keep)])),
+            dots: section.get("dots").and_then(|item| {
+                item.choice(&[("clamp", Dots::Clamp), ("strict", Dots::Strict), ("keep", Dots::Keep)])
+            }),
             encoded_reserved: section.get("encoded_reserved").and_then(|item| {
                 item.choice(&[("outside", EncodedReserved::Outside), ("keep", EncodedReserved::Keep)])
             }),

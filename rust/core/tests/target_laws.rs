@@ -1,0 +1,217 @@
+//! Laws of the canonical target: total, idempotent, bounded, and the cases that attackers made famous.
+
+use crossfade_core::outcome::{Part, Reason, Stop, Unsupported};
+use crossfade_core::policy::{Dots, EncodedReserved, NamePattern, Outside, QueryPolicy, RuleId, Sort, TargetPolicy};
+use crossfade_core::target::{path, query, rule};
+use proptest::prelude::*;
+
+const CLAMP: TargetPolicy =
+    TargetPolicy { merge_slashes: true, dots: Dots::Clamp, encoded_reserved: EncodedReserved::Outside, query: None };
+
+type Said = Result<(Vec<u8>, Vec<RuleId>), Stop>;
+
+fn path_of(policy: &TargetPolicy, raw: &[u8]) -> Said {
+    let (mut out, mut exercised) = (b"left over".to_vec(), Vec::new());
+    let part = path::normalize(policy, Outside::Unsupported, raw, &mut out, &mut exercised)?;
+    assert_eq!(part == Part::Rewritten, !exercised.is_empty(), "a change has a rule, and a rule is a change");
+    Ok(if part == Part::Same { (raw.to_vec(), exercised) } else { (out, exercised) })
+}
+
+fn query_of(policy: &QueryPolicy, raw: &[u8]) -> Said {
+    let (mut out, mut exercised, mut work) = (b"left over".to_vec(), Vec::new(), query::Work::default());
+    let part = query::normalize(policy, Outside::Unsupported, raw, &mut out, &mut work, &mut exercised)?;
+    assert_eq!(part == Part::Rewritten, !exercised.is_empty(), "a change has a rule, and a rule is a change");
+    Ok(if part == Part::Same { (raw.to_vec(), exercised) } else { (out, exercised) })
+}
+
+fn unsupported(why: &'static str) -> Said {
+    Err(Stop::Unsupported(Unsupported(why)))
+}
+
+/// What comes out, and the rules that did it.
+#[test]
+fn paths_come_out_in_one_spelling() {
+    const SAME: [RuleId; 0] = [];
+    for (raw, canonical, rules) in [
+        ("/", "/", &SAME[..]),
+        ("/a/b", "/a/b", &[]),
+        ("/a/", "/a/", &[]),
+        ("/.hidden/..a/...", "/.hidden/..a/...", &[]),
+        ("/a%20b%22%C3%A9%FF%00%25", "/a%20b%22%C3%A9%FF%00%25", &[]),
+        ("/%7e%41%2D", "/~A-", &[rule::DECODE]),
+        ("/%c3%a9", "/%C3%A9", &[rule::DECODE]),
+        ("/[a|b]\"", "/%5Ba%7Cb%5D%22", &[rule::DECODE]),
+        ("//", "/", &[rule::SLASHES]),
+        ("//a///b//", "/a/b/", &[rule::SLASHES]),
+        ("/a/./b", "/a/b", &[rule::DOTS]),
+        ("/a/.", "/a", &[rule::DOTS]),
+        ("/a/./", "/a/", &[rule::DOTS]),
+        ("/a/..", "/", &[rule::DOTS]),
+        ("/a/b/../", "/a/", &[rule::DOTS]),
+        ("/../../etc/passwd", "/etc/passwd", &[rule::DOTS]),
+        ("/a//../b", "/b", &[rule::SLASHES, rule::DOTS]),
+        ("/a/%2e%2E/b", "/b", &[rule::DECODE, rule::DOTS]),
+        // Decoded once and never again.
+        ("/%252e%252e%252f", "/%252e%252e%252f", &[]),
+        ("/%2541", "/%2541", &[]),
+        ("/%25%32%65", "/%252e", &[rule::DECODE]),
+        ("/a/..%00/b", "/a/..%00/b", &[]),
+    ] {
+        assert_eq!(path_of(&CLAMP, raw.as_bytes()), Ok((canonical.into(), rules.into())), "{raw}");
+    }
+}
+
+#[test]
+fn what_can_be_read_in_two_ways_is_outside() {
+    for (raw, why) in [
+        ("", "path.form"),
+        ("*", "path.form"),
+        ("http://host/a", "path.form"),
+        ("/%2e%2e%2f", "path.encoded_reserved"),
+        ("/a%2Fb", "path.encoded_reserved"),
+        ("/a%3b", "path.encoded_reserved"),
+        ("/..;/admin", "path.dot_parameter"),
+        ("/a/.;x=1/b", "path.dot_parameter"),
+        ("/%2e%2e;/admin", "path.dot_parameter"),
+        ("/a\\b", "path.character"),
+        ("/a b", "path.character"),
+        ("/a#b", "path.character"),
+        ("/a?b", "path.character"),
+        ("/é", "path.character"),
+        ("/%", "path.triplet"),
+        ("/%4", "path.triplet"),
+        ("/%zz", "path.triplet"),
+        ("/%u0041", "path.triplet"),
+    ] {
+        assert_eq!(path_of(&CLAMP, raw.as_bytes()), unsupported(why), "{raw}");
+    }
+    let refused = path::normalize(&CLAMP, Outside::Reject, b"/%2f", &mut Vec::new(), &mut Vec::new());
+    assert_eq!(refused, Err(Stop::Invalid(Reason::whole("invalid_path"))));
+}
+
+#[test]
+fn the_policy_chooses_the_steps() {
+    let say = |policy: TargetPolicy, raw: &str| path_of(&policy, raw.as_bytes()).map(|(path, _)| path);
+    let strict = TargetPolicy { dots: Dots::Strict, ..CLAMP };
+    assert_eq!(say(strict.clone(), "/a/../b"), Ok(b"/b".to_vec()));
+    assert_eq!(say(strict, "/a/../../b"), Err(Unsupported("path.above_root").into()));
+    assert_eq!(say(TargetPolicy { dots: Dots::Keep, ..CLAMP }, "/a//../..;"), Ok(b"/a/../..;".to_vec()));
+    let slashes = TargetPolicy { merge_slashes: false, ..CLAMP };
+    assert_eq!(say(slashes.clone(), "/a//b"), Ok(b"/a//b".to_vec()));
+    assert_eq!(say(slashes, "/a//../b"), Ok(b"/a/b".to_vec()));
+    let keep = TargetPolicy { encoded_reserved: EncodedReserved::Keep, ..CLAMP };
+    assert_eq!(say(keep, "/a%2f%3A"), Ok(b"/a%2F%3A".to_vec()));
+}
+
+fn pages() -> QueryPolicy {
+    let pattern = |text: &str, prefix| NamePattern { text: text.into(), prefix };
+    QueryPolicy { drop: vec![pattern("utm_", true), pattern("gclid", false)], sort: Sort::ByPair, space_as_plus: true }
+}
+
+#[test]
+fn queries_come_out_as_urlencode_writes_them() {
+    for (raw, canonical, rules) in [
+        ("", "", &[][..]),
+        ("a=1&b=2", "a=1&b=2", &[]),
+        ("b=2&a=1", "a=1&b=2", &[rule::SORT]),
+        ("a=2&a=1", "a=1&a=2", &[rule::SORT]),
+        ("a&=&b", "=&a=&b=", &[rule::SORT, rule::ENCODE]),
+        ("&&a=1&", "a=1", &[rule::ENCODE]),
+        ("a=b=c", "a=b%3Dc", &[rule::ENCODE]),
+        ("a=%7e+%20*", "a=~++%2A", &[rule::ENCODE]),
+        ("a=%zz%", "a=%25zz%25", &[rule::ENCODE]),
+        ("a=%c3%a9", "a=%C3%A9", &[rule::ENCODE]),
+        ("a=%00", "a=%00", &[]),
+        ("utm_source=x", "", &[rule::DROP]),
+        ("%75tm_=x&b=1&gclid&gclid2=1", "b=1&gclid2=1", &[rule::DROP]),
+        // What is dropped may hold anything.
+        ("a=1&utm_source=%FF", "a=1", &[rule::DROP]),
+        // By code point, not by UTF-16 unit.
+        ("a=%F0%90%80%80&a=%EF%BF%BD", "a=%EF%BF%BD&a=%F0%90%80%80", &[rule::SORT]),
+    ] {
+        assert_eq!(query_of(&pages(), raw.as_bytes()), Ok((canonical.into(), rules.into())), "{raw}");
+    }
+    for (raw, why) in [
+        (&b"a=%FF"[..], "query.utf8"),
+        (b"%C3=%A9", "query.utf8"),
+        (b"a=%ED%A0%80", "query.utf8"),
+        (b"a=\xc3\xa9", "query.character"),
+        (b"\xe9=1", "query.character"),
+    ] {
+        assert_eq!(query_of(&pages(), raw), unsupported(why), "{raw:?}");
+    }
+}
+
+#[test]
+fn the_order_is_stable_by_name_or_kept() {
+    let by_name = QueryPolicy { sort: Sort::ByName, space_as_plus: false, ..pages() };
+    assert_eq!(
+        query_of(&by_name, b"b=1&a=2&a=1+").expect("in"),
+        (b"a=2&a=1%20&b=1".to_vec(), vec![rule::SORT, rule::ENCODE])
+    );
+    let kept = QueryPolicy { sort: Sort::No, ..pages() };
+    assert_eq!(query_of(&kept, b"b=1&a=2").expect("in").0, b"b=1&a=2");
+    // More pairs than a small sort holds, all equal but for their place.
+    let raw: String = (0..1000).map(|n| format!("b={n}&a={n}&")).collect();
+    let (sorted, _) = query_of(&by_name, raw.as_bytes()).expect("in");
+    let expected: Vec<String> =
+        ["a", "b"].iter().flat_map(|name| (0..1000).map(move |n| format!("{name}={n}"))).collect();
+    assert_eq!(String::from_utf8(sorted).expect("ASCII"), expected.join("&"));
+}
+
+/// A long target costs its length, not its square: these would take minutes.
+#[test]
+fn hostile_targets_are_bounded() {
+    let deep = "/a/..".repeat(200_000);
+    assert_eq!(path_of(&CLAMP, deep.as_bytes()).expect("in").0, b"/");
+    let pairs: String = (0..100_000).rev().map(|n| format!("p{n:06}=&")).collect();
+    assert_eq!(query_of(&pages(), pairs.as_bytes()).expect("in").0.len(), 100_000 * 9 - 1);
+    assert_eq!(query_of(&pages(), &b"a&".repeat(1 << 20)), unsupported("query.length"));
+}
+
+fn any_policy() -> impl Strategy<Value = TargetPolicy> {
+    let dots = prop_oneof![Just(Dots::Clamp), Just(Dots::Strict), Just(Dots::Keep)];
+    let reserved = prop_oneof![Just(EncodedReserved::Outside), Just(EncodedReserved::Keep)];
+    (any::<bool>(), dots, reserved).prop_map(|(merge_slashes, dots, encoded_reserved)| TargetPolicy {
+        merge_slashes,
+        dots,
+        encoded_reserved,
+        query: None,
+    })
+}
+
+fn any_query_policy() -> impl Strategy<Value = QueryPolicy> {
+    (prop_oneof![Just(Sort::No), Just(Sort::ByName), Just(Sort::ByPair)], any::<bool>())
+        .prop_map(|(sort, space_as_plus)| QueryPolicy { sort, space_as_plus, ..pages() })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn a_canonical_path_is_its_own_canonical_form(
+        policy in any_policy(),
+        pieces in prop::collection::vec("/|/|\\.|\\.\\.|;|[ -~]|%[0-9a-fA-F]{2}|%2[eEfF]", 0..20),
+    ) {
+        if let Ok((once, _)) = path_of(&policy, format!("/{}", pieces.concat()).as_bytes()) {
+            prop_assert_eq!(path_of(&policy, &once), Ok((once, Vec::new())));
+        }
+    }
+
+    #[test]
+    fn a_canonical_query_is_its_own_canonical_form(
+        policy in any_query_policy(),
+        pieces in prop::collection::vec("&|=|\\+|utm_|[ -~]|%[0-9a-fA-F]{2}|%C3%A9", 0..30),
+    ) {
+        if let Ok((once, _)) = query_of(&policy, pieces.concat().as_bytes()) {
+            prop_assert_eq!(query_of(&policy, &once), Ok((once, Vec::new())));
+        }
+    }
+
+    #[test]
+    fn every_input_gets_an_answer(policy in any_policy(), queries in any_query_policy(), raw in any::<Vec<u8>>()) {
+        let _ = path_of(&policy, &raw);
+        let _ = path_of(&policy, &[b"/", &raw[..]].concat());
+        let _ = query_of(&queries, &raw);
+    }
+}
