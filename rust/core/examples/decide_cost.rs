@@ -1,6 +1,6 @@
 //! What one call of `json::normalize` costs: `cargo run --profile release -p crossfade-core --example decide_cost`.
 //!
-//! Each sample is the mean of a batch of calls, so that reading the clock does not count; bodies are made here and
+//! An argument picks the lines that contain it; a second one sets the samples per line. Each sample is the mean of a batch of calls, so that reading the clock does not count; bodies are made here and
 //! rules are those of a made-up order.
 
 #[path = "../tests/json_support/mod.rs"]
@@ -24,6 +24,9 @@ const BATCH: u32 = 32;
 const ROUNDS: usize = 20_000;
 
 fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let filter = arguments.next().unwrap_or_default();
+    let rounds = arguments.next().map_or(ROUNDS, |rounds| rounds.parse().expect("a number of samples"));
     println!("{:<44} {:>6} {:>9} {:>9} {:>9}", "ns per json::normalize", "bytes", "min", "p50", "p99");
     let order = order();
     let spaced = as_python_writes(&order);
@@ -42,14 +45,16 @@ fn main() {
         ("9 KB indented, no rule, python", &webhook, route(Profile::Python)),
         ("9 KB indented, no rule, original", &webhook, route(Profile::Original)),
     ] {
-        measure(name, &route, body);
+        if name.contains(&filter) {
+            measure(name, &route, body, rounds);
+        }
     }
 }
 
-fn measure(name: &str, route: &Route, body: &str) {
+fn measure(name: &str, route: &Route, body: &str, rounds: usize) {
     let request = post(body.as_bytes());
     let mut scratch = Scratch::new();
-    let mut samples: Vec<u64> = (0..ROUNDS)
+    let mut samples: Vec<u64> = (0..rounds)
         .map(|_| {
             let start = Instant::now();
             for _ in 0..BATCH {
@@ -60,7 +65,7 @@ fn measure(name: &str, route: &Route, body: &str) {
         })
         .collect();
     samples.sort_unstable();
-    let [min, p50, p99] = [0, ROUNDS / 2, ROUNDS * 99 / 100].map(|at| samples[at]);
+    let [min, p50, p99] = [0, rounds / 2, rounds * 99 / 100].map(|at| samples[at]);
     println!("{name:<44} {:>6} {min:>9} {p50:>9} {p99:>9}", body.len());
 }
 

@@ -24,9 +24,9 @@ impl Names {
         ObjectNames(self.hashes.len())
     }
 
-    #[inline]
-    pub(super) fn add(&mut self, name: &str) {
-        self.hashes.push(hash(name.as_bytes()));
+    #[inline(always)]
+    pub(super) fn add(&mut self, name: &[u8]) {
+        self.hashes.push(hash(name));
     }
 
     /// Closes the object and says whether a name was there twice. Names with equal hashes count as one name: that turns
@@ -49,7 +49,7 @@ impl Names {
 
 /// A 64-bit hash in words of eight bytes. The mixing is a bijection, so that two names of one length that differ in one
 /// word never meet. No seed: a decision depends on nothing but its arguments.
-#[inline]
+#[inline(always)]
 fn hash(bytes: &[u8]) -> u64 {
     // The finaliser of SplitMix64.
     let mix = |mut x: u64| {
@@ -60,7 +60,7 @@ fn hash(bytes: &[u8]) -> u64 {
     let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap_or_default());
     let half = |at: usize| u64::from(u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap_or_default()));
     let len = bytes.len();
-    let mut state = mix(len as u64);
+    let mut state = (len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut at = 0;
     while len - at > 8 {
         state = mix(state ^ long(at));
@@ -78,13 +78,13 @@ fn hash(bytes: &[u8]) -> u64 {
 
 /// Position of the member `name` in `node`.
 #[inline]
-pub(super) fn find(node: &FieldNode, name: &str) -> Option<usize> {
+pub(super) fn find(node: &FieldNode, name: &[u8]) -> Option<usize> {
     /// Up to here looking at each is cheaper than halving.
     const FEW: usize = 8;
     let child = if node.members.len() <= FEW {
-        node.members.iter().find(|(member, _)| **member == *name)
+        node.members.iter().find(|(member, _)| member.as_bytes() == name)
     } else {
-        node.members.binary_search_by(|(member, _)| (**member).cmp(name)).ok().map(|at| &node.members[at])
+        node.members.binary_search_by(|(member, _)| member.as_bytes().cmp(name)).ok().map(|at| &node.members[at])
     };
     child.map(|&(_, child)| child)
 }
@@ -95,10 +95,10 @@ mod tests {
 
     fn has_duplicate(names: impl IntoIterator<Item = String>) -> bool {
         let mut open = Names::default();
-        open.add("outer");
+        open.add(b"outer");
         let object = open.open();
         for name in names {
-            open.add(&name);
+            open.add(name.as_bytes());
         }
         let found = open.close_with_duplicate(object);
         assert_eq!(open.hashes.len(), 1);

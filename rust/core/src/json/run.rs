@@ -50,7 +50,9 @@ impl<'a> Runs<'a> {
     /// Writes `separator` for the white space and punctuation from `start` to `end`, unless that is what stands there.
     #[inline]
     pub(super) fn separate(&mut self, start: usize, end: usize, separator: &'static [u8]) {
-        if self.input[start..end] != *separator {
+        let found = &self.input[start..end];
+        // At most two bytes: not worth a call of `memcmp`.
+        if found.len() != separator.len() || found.iter().zip(separator).any(|(found, wanted)| found != wanted) {
             self.replace(start, end, separator);
         }
     }

@@ -1,21 +1,22 @@
-//! Finding the end of things, eight bytes at a time.
+//! Finding the end of things, many bytes at a time.
+
+use std::array;
 
 use super::style::Style;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
+/// Bytes that are looked at together. The compiler makes vector instructions of it.
+const BLOCK: usize = 16;
 
 /// Position of the first byte from `at` on that cannot simply be copied inside a string: `"`, `\`, a control character
 /// and, where the style writes ASCII only, DEL and everything above. The length if there is none.
-#[inline]
+#[inline(never)]
 pub(super) fn string_stop<S: Style>(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = bytes.get(at..at + 8) {
-        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
-        let stops = stops::<S>(word);
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
+        let stops = u128::from_le_bytes(array::from_fn(|i| if is_stop::<S>(block[i]) { 0xff } else { 0 }));
         if stops != 0 {
             return at + (stops.trailing_zeros() / 8) as usize;
         }
-        at += 8;
+        at += BLOCK;
     }
     while let Some(&byte) = bytes.get(at) {
         if is_stop::<S>(byte) {
@@ -26,31 +27,21 @@ pub(super) fn string_stop<S: Style>(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The high bit of each byte that is a stop. Bytes after the first stop may be marked wrongly (a borrow runs upward), the
-/// first one never is.
-#[inline]
-fn stops<S: Style>(word: u64) -> u64 {
-    let below = |limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
-    let equal = |byte: u8| {
-        let zero = word ^ (ONES * u64::from(byte));
-        zero.wrapping_sub(ONES) & !zero
-    };
-    let mut stops = below(0x20) | equal(b'"') | equal(b'\\');
-    if S::ASCII {
-        stops |= word | equal(0x7f);
-    }
-    stops & HIGH
-}
-
-#[inline]
+/// Without `||`, so that many can be computed at once.
+#[inline(always)]
 fn is_stop<S: Style>(byte: u8) -> bool {
-    matches!(byte, 0..0x20 | b'"' | b'\\') || (S::ASCII && byte >= 0x7f)
+    let is_control = byte < b' ';
+    let is_high = S::ASCII & (byte >= 0x7f);
+    (byte == b'"') | (byte == b'\\') | is_control | is_high
 }
 
 /// Position of the first byte from `at` on that is not RFC 8259 white space.
 #[inline]
 pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
-    while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+    while let Some(&byte) = bytes.get(at) {
+        if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            break;
+        }
         at += 1;
     }
     at
@@ -77,7 +68,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn words_and_bytes_find_the_same_stop(bytes in prop::collection::vec(any::<u8>(), 0..40), plain in 0usize..20) {
+        fn blocks_and_bytes_find_the_same_stop(bytes in prop::collection::vec(any::<u8>(), 0..60), plain in 0usize..20) {
             let bytes = [vec![b'a'; plain], bytes].concat();
             for at in 0..=bytes.len() {
                 prop_assert_eq!(string_stop::<Python>(&bytes, at), slowly::<Python>(&bytes, at));

@@ -10,45 +10,55 @@ use super::style::{Style, Written};
 pub(super) struct Token {
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Contains an escape, so its text is not its bytes.
-    pub(super) escaped: bool,
-    /// Contains half of a surrogate pair, so it has no text.
-    pub(super) is_lone: bool,
+    pub(super) kind: Kind,
 }
 
-/// Reads the string whose opening quote is just before `start` and brings into `S` what is not.
-#[inline]
-pub(super) fn read<S: Style>(text: &str, start: usize, runs: &mut Runs<'_>) -> Result<Token, Halt> {
+/// How the text of a string comes from its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// They are the text.
+    Plain,
+    /// There is an escape among them.
+    Escaped,
+    /// Not at all: there is half of a surrogate pair.
+    Lone,
+}
+
+/// Reads on in a string of which everything before `at` is plain, brings into `S` what is not, and says where it ends.
+pub(super) fn read<S: Style>(text: &str, mut at: usize, runs: &mut Runs<'_>) -> Result<(usize, Kind), Halt> {
     let bytes = text.as_bytes();
-    let mut token = Token { start, end: start, escaped: false, is_lone: false };
+    let mut kind = Kind::Plain;
     loop {
-        token.end = string_stop::<S>(bytes, token.end);
-        match bytes.get(token.end) {
-            Some(b'"') => return Ok(token),
-            Some(b'\\') => read_escape::<S>(text, &mut token, runs)?,
-            Some(0x7f..) => token.end = escape_run::<S>(text, token.end, runs),
+        match bytes.get(at) {
+            Some(b'"') => return Ok((at, kind)),
+            Some(b'\\') => {
+                let escape = Escape::read(bytes, at)?;
+                if escape.says.is_none() {
+                    kind = Kind::Lone;
+                } else if kind == Kind::Plain {
+                    kind = Kind::Escaped;
+                }
+                respell::<S>(bytes, at, &escape, runs);
+                at += escape.len;
+            }
+            Some(0x7f..) => at = escape_run::<S>(text, at, runs),
             _ => return Err(Halt::Malformed),
         }
+        at = string_stop::<S>(bytes, at);
     }
 }
 
-/// Reads the escape at the token's end and rewrites it where `S` spells it otherwise.
-fn read_escape<S: Style>(text: &str, token: &mut Token, runs: &mut Runs<'_>) -> Result<(), Halt> {
-    let start = token.end;
-    let escape = Escape::read(text.as_bytes(), start)?;
-    token.escaped = true;
-    token.end = start + escape.len;
-    match escape.says {
-        None => token.is_lone = true,
-        Some(_) if escape.is_short || !S::REWRITES => {}
-        Some(c) => {
-            let written = Written::of::<S>(c);
-            if text.as_bytes()[start..token.end] != *written.bytes() {
-                runs.replace(start, token.end, written.bytes());
-            }
+/// Rewrites the escape at `at` where `S` spells it otherwise.
+fn respell<S: Style>(bytes: &[u8], at: usize, escape: &Escape, runs: &mut Runs<'_>) {
+    if let Some(c) = escape.says
+        && !escape.is_short
+        && S::REWRITES
+    {
+        let written = Written::of::<S>(c);
+        if bytes[at..at + escape.len] != *written.bytes() {
+            runs.replace(at, at + escape.len, written.bytes());
         }
     }
-    Ok(())
 }
 
 /// Escapes the characters from `at` up to the next printable ASCII one.
@@ -64,12 +74,19 @@ fn escape_run<S: Style>(text: &str, at: usize, runs: &mut Runs<'_>) -> usize {
 }
 
 /// The text of a token: borrowed from the input, or decoded into `buffer`. Half a surrogate pair reads as U+FFFD.
-#[inline]
 pub(super) fn decode<'a>(text: &'a str, token: Token, buffer: &'a mut String) -> &'a str {
     let raw = &text[token.start..token.end];
-    if !token.escaped {
-        return raw;
-    }
+    if token.kind == Kind::Plain { raw } else { unescape(raw, buffer) }
+}
+
+/// The same as bytes, for comparing.
+#[inline]
+pub(super) fn decode_bytes<'a>(text: &'a str, token: Token, buffer: &'a mut String) -> &'a [u8] {
+    let raw = &text.as_bytes()[token.start..token.end];
+    if token.kind == Kind::Plain { raw } else { decode(text, token, buffer).as_bytes() }
+}
+
+fn unescape<'a>(raw: &str, buffer: &'a mut String) -> &'a str {
     buffer.clear();
     let mut at = 0;
     while let Some(run) = memchr::memchr(b'\\', &raw.as_bytes()[at..]) {

@@ -4,8 +4,8 @@ use super::finding::{Findings, Halt, Outside};
 use super::members::{Names, find};
 use super::rule::Texts;
 use super::run::{Mark, Runs};
-use super::scan::skip_space;
-use super::string::{self, Token};
+use super::scan::{skip_space, string_stop};
+use super::string::{self, Kind, Token};
 use super::style::Style;
 use super::{MAX_DEPTH, number};
 use crate::field::Scalar;
@@ -49,6 +49,8 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The value at the cursor. Scalars are read in place, containers by a call.
+    #[inline(always)]
     fn value<S: Style>(&mut self, node: Option<&'a FieldNode>, depth: usize) -> Result<(), Halt> {
         let start = self.at;
         let mark = self.runs.mark();
@@ -56,14 +58,14 @@ impl<'a> Walk<'a> {
             Some(b'"') => {
                 let token = self.string::<S>()?;
                 if let Some(rule) = node.and_then(|node| node.rule)
-                    && !token.is_lone
+                    && token.kind != Kind::Lone
                 {
                     self.apply_to_string::<S>(rule, token, mark);
                 }
                 Ok(())
             }
-            Some(b'{') => self.container::<S>(node, depth, Self::object::<S>),
-            Some(b'[') => self.container::<S>(node, depth, Self::array::<S>),
+            Some(b'{') => self.object::<S>(node, depth),
+            Some(b'[') => self.array::<S>(node, depth),
             Some(b'-' | b'0'..=b'9') => self.number::<S>(node, start, mark),
             Some(b't') => self.literal::<S>(node, "true", Scalar::Bool(true), mark),
             Some(b'f') => self.literal::<S>(node, "false", Scalar::Bool(false), mark),
@@ -73,14 +75,28 @@ impl<'a> Walk<'a> {
     }
 
     /// The string at the cursor, which is at its opening quote.
-    #[inline]
+    #[inline(always)]
     fn string<S: Style>(&mut self) -> Result<Token, Halt> {
-        let token = string::read::<S>(self.text, self.at + 1, &mut self.runs)?;
-        self.at = token.end + 1;
-        if token.is_lone {
+        let start = self.at + 1;
+        let end = string_stop::<S>(self.text.as_bytes(), start);
+        let kind = if self.text.as_bytes().get(end) == Some(&b'"') {
+            self.at = end + 1;
+            Kind::Plain
+        } else {
+            self.unusual_string::<S>(end)?
+        };
+        Ok(Token { start, end: self.at - 1, kind })
+    }
+
+    /// Reads on in a string up to whose byte at `stop` everything is plain.
+    #[inline(never)]
+    fn unusual_string<S: Style>(&mut self, stop: usize) -> Result<Kind, Halt> {
+        let (end, kind) = string::read::<S>(self.text, stop, &mut self.runs)?;
+        self.at = end + 1;
+        if kind == Kind::Lone {
             self.findings.outside(Outside::LoneSurrogate);
         }
-        Ok(token)
+        Ok(kind)
     }
 
     #[inline]
@@ -122,13 +138,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Steps over the bracket of a container within `depth` others; the depth of what is in it.
     #[inline]
-    fn container<S: Style>(
-        &mut self,
-        node: Option<&'a FieldNode>,
-        depth: usize,
-        read: fn(&mut Self, Option<&'a FieldNode>, usize) -> Result<(), Halt>,
-    ) -> Result<(), Halt> {
+    fn enter(&mut self, node: Option<&'a FieldNode>, depth: usize) -> Result<usize, Halt> {
         if depth == MAX_DEPTH {
             return Err(Halt::Outside(Outside::Depth));
         }
@@ -136,10 +148,12 @@ impl<'a> Walk<'a> {
             self.apply_to_container(rule);
         }
         self.at += 1;
-        read(self, node, depth + 1)
+        Ok(depth + 1)
     }
 
+    #[inline(never)]
     fn array<S: Style>(&mut self, node: Option<&'a FieldNode>, depth: usize) -> Result<(), Halt> {
+        let depth = self.enter(node, depth)?;
         let items = node.and_then(|node| node.items).map(|items| &self.policy.tree[items]);
         let open = self.at;
         self.gap::<S>(open, b"");
@@ -166,7 +180,9 @@ impl<'a> Walk<'a> {
         }
     }
 
+    #[inline(never)]
     fn object<S: Style>(&mut self, node: Option<&'a FieldNode>, depth: usize) -> Result<(), Halt> {
+        let depth = self.enter(node, depth)?;
         // Only a node with members says which members there are.
         let node = node.filter(|node| !node.members.is_empty());
         let names = self.names.open();
@@ -217,7 +233,7 @@ impl<'a> Walk<'a> {
     #[inline]
     fn member<S: Style>(&mut self, node: Option<&'a FieldNode>, seen: usize, depth: usize) -> Result<bool, Halt> {
         let token = self.string::<S>()?;
-        let name = string::decode(self.text, token, &mut self.texts.decoded);
+        let name = string::decode_bytes(self.text, token, &mut self.texts.decoded);
         self.names.add(name);
         let child = node.and_then(|node| find(node, name)).map(|child| &self.policy.tree[child]);
         if let (Some(node), Some(child)) = (node, child)
