@@ -56,34 +56,32 @@ pub const UNKNOWN: &str = "unknown";
 /// side outwards: the first address that is not trusted is the client, and what cannot be read ends the walk at the
 /// last address that could.
 pub fn address(policy: &ClientPolicy, request: &Request<'_>, out: &mut String) {
-    let text = request.peer.unwrap_or_default();
-    let Some(peer) = parse(text.as_bytes()) else {
-        out.push_str(UNKNOWN);
-        return;
+    let peer = request.peer.and_then(|peer| Hop::read(peer.as_bytes()));
+    let client = match peer {
+        Some(peer) if is_trusted(policy, peer.address) => first_untrusted(policy, peer, request),
+        Some(peer) => peer,
+        None => {
+            out.push_str(UNKNOWN);
+            return;
+        }
     };
-    let trusted = is_trusted(policy, peer);
-    if !trusted && peer.is_ipv4() && !text.contains(':') {
-        // An IPv4 address has one spelling.
-        out.push_str(text);
-        return;
-    }
-    let client = if trusted { first_untrusted(policy, peer, request) } else { peer };
     // Writing to a String cannot fail.
-    let _ = match client {
-        IpAddr::V4(address) => write!(out, "{address}"),
-        IpAddr::V6(address) => {
+    let _ = match (client.address, client.plain) {
+        (IpAddr::V4(_), Some(text)) => out.write_str(text),
+        (IpAddr::V4(address), None) => write!(out, "{address}"),
+        (IpAddr::V6(address), _) => {
             write!(out, "{}/{}", v6_network(address, policy.ipv6_prefix), policy.ipv6_prefix)
         }
     };
 }
 
-fn first_untrusted(policy: &ClientPolicy, peer: IpAddr, request: &Request<'_>) -> IpAddr {
+fn first_untrusted<'a>(policy: &ClientPolicy, peer: Hop<'a>, request: &Request<'a>) -> Hop<'a> {
     let lines = request.headers.iter().rev().filter(|(name, _)| name.eq_ignore_ascii_case(b"x-forwarded-for"));
     let mut client = peer;
     for hop in lines.flat_map(|(_, line)| line.rsplit(|&b| b == b',')) {
-        let Some(address) = parse(strip(hop)) else { break };
-        client = address;
-        if !is_trusted(policy, address) {
+        let Some(hop) = Hop::read(strip(hop)) else { break };
+        client = hop;
+        if !is_trusted(policy, client.address) {
             break;
         }
     }
@@ -102,25 +100,33 @@ fn strip(hop: &[u8]) -> &[u8] {
     &hop[start..end]
 }
 
-/// An address; a v4-mapped one is the IPv4 address it stands for, and a zone is left out.
-fn parse(text: &[u8]) -> Option<IpAddr> {
-    if let Some(address) = parse_v4(text) {
-        return Some(IpAddr::V4(address));
-    }
-    let text = match memchr::memchr(b'%', text) {
-        None => text,
-        Some(at) => {
-            let zone = &text[at + 1..];
-            if zone.is_empty() || memchr::memchr2(b'%', b'/', zone).is_some() {
-                return None;
-            }
-            &text[..at]
-        }
-    };
-    let address: Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4))
+/// One address on the way.
+struct Hop<'a> {
+    address: IpAddr,
+    /// Its text, if it was written as an IPv4 address: that has one spelling only.
+    plain: Option<&'a str>,
 }
 
-fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+impl<'a> Hop<'a> {
+    /// Reads an address; a v4-mapped one is the IPv4 address it stands for, and a zone is left out.
+    fn read(text: &'a [u8]) -> Option<Self> {
+        if let Ok(plain) = std::str::from_utf8(text)
+            && let Ok(address) = plain.parse()
+        {
+            return Some(Self { address: IpAddr::V4(address), plain: Some(plain) });
+        }
+        let text = match memchr::memchr(b'%', text) {
+            None => text,
+            Some(at) => {
+                let zone = &text[at + 1..];
+                if zone.is_empty() || memchr::memchr2(b'%', b'/', zone).is_some() {
+                    return None;
+                }
+                &text[..at]
+            }
+        };
+        let address: Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
+        let address = address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4);
+        Some(Self { address, plain: None })
+    }
 }

@@ -13,11 +13,14 @@ const MOST_CHARS: u64 = 1 << 30;
 /// Most spellings of an enum: a lookup stays a handful of comparisons.
 const MAX_SPELLINGS: usize = 10_000;
 
+/// Reads the arguments of one operation.
+type Read = fn(&Item<'_>) -> Option<Op>;
+
 /// Reads the operation of a rule: (its name in reports, what it does). `None` after a complaint.
 pub(super) fn read(rule: &Section<'_>) -> Option<(&'static str, Op)> {
     let max_chars = rule.get("max_chars");
     let text = rule.get("text");
-    let others: [(&'static str, fn(&Item<'_>) -> Option<Op>); 7] = [
+    let others: [(&'static str, Read); 7] = [
         ("email", |item| empty(item, Op::Email)),
         ("uuid", |item| empty(item, Op::Uuid)),
         ("integer", |item| empty(item, Op::Integer)),
