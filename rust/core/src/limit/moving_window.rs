@@ -61,8 +61,8 @@ pub fn peek(log: &impl Log, rate: &Rate, now: Timestamp) -> Window {
     let live = live(log, horizon(rate, now));
     let oldest = match live {
         0 if is_over(log, rate, now) => now.seconds(),
-        // All stamps are at the very end of their windows: a hit is refused because of them, so they are named.
-        0 => log.stamp(log.len() - 1),
+        // The newest stamps are at the very end of their window: a hit is still refused for them, and until then.
+        0 => log.stamp(0),
         _ => log.stamp(live - 1),
     };
     Window { remaining: amount(rate).saturating_sub(live), reset: oldest + rate.window() as f64 }

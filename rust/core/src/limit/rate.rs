@@ -127,7 +127,8 @@ impl FromStr for Rate {
             return Err(RateError::Malformed);
         }
         let unit = Unit::named(name).ok_or_else(|| RateError::UnknownUnit(name.into()))?;
-        let amount = whole(amount).filter(|&amount| amount <= MAX_AMOUNT).ok_or(RateError::AmountTooLarge(MAX_AMOUNT))?;
+        let amount =
+            whole(amount).filter(|&amount| amount <= MAX_AMOUNT).ok_or(RateError::AmountTooLarge(MAX_AMOUNT))?;
         // `10 per 0 minutes` is 10 per minute: so says `limits`.
         let multiples = whole(multiples).ok_or(RateError::WindowTooLong)?.max(1);
         let rate = Self { amount, multiples, unit };
