@@ -2,6 +2,7 @@
 //!
 //! | module | what it owns |
 //! |---|---|
+//! | [`import`], [`capture`] | exchanges out of traffic recorded by others, and out of a capture directory |
 //! | [`compare`] | what two observations differ in |
 //! | [`verdict`], [`known`] | one verdict for one exchange, and the differences that somebody answers for |
 //! | [`replay`], [`control`] | both sides over a capture again, the control in its own processes |
@@ -9,10 +10,12 @@
 //! | [`report`], [`html`] | the report as JSON, at a terminal and as a page |
 #![forbid(unsafe_code)]
 
+pub mod capture;
 pub mod compare;
 pub mod control;
 pub mod group;
 pub mod html;
+pub mod import;
 pub mod known;
 pub mod latency;
 pub mod redact;
