@@ -8,6 +8,7 @@ mod exit;
 mod policy;
 mod progress;
 mod replay;
+mod stage;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
@@ -39,6 +40,13 @@ enum Command {
     Capture(capture::Command),
     /// Run control and candidate over a capture again, and report what differs
     Replay(replay::Replay),
+    /// The cutover flags
+    #[command(subcommand)]
+    Stage(stage::Command),
+    /// Take a route, or all of them, back to off: the control answers. Always works
+    Off(stage::Off),
+    /// Stage of every route, and which workers follow
+    Status(stage::Status),
 }
 
 fn run(command: Command, out: &mut impl Write) -> io::Result<ExitCode> {
@@ -46,6 +54,9 @@ fn run(command: Command, out: &mut impl Write) -> io::Result<ExitCode> {
         Command::Policy(command) => policy::run(command, out),
         Command::Capture(command) => capture::run(command, out),
         Command::Replay(arguments) => replay::replay(arguments, out),
+        Command::Stage(stage::Command::Set(arguments)) => stage::set(arguments, out),
+        Command::Off(arguments) => stage::off(arguments, out),
+        Command::Status(arguments) => stage::status(arguments, out),
     }
 }
 

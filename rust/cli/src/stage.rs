@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use crossfade_core::Policy;
 use crossfade_seam::engine::clock_micros;
 use crossfade_seam::stage::{Fault, Stage, Stages, Subject};
@@ -18,6 +18,13 @@ use crate::exit;
 
 /// Workers look every 0.2 s; one that has not followed by now is reported, not waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Commands of `stage`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Set a route's stage without proof, and say so in the ledger
+    Set(Set),
+}
 
 /// Where the policy and the stages are.
 #[derive(Debug, Args)]
