@@ -9,7 +9,7 @@ import re
 import struct
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = 100_000 if os.environ.get("CROSSFADE_LONG") else 5_000
 BATCH = 50  # one process answers this many inputs of one example
 TRAFFIC = os.environ.get("CROSSFADE_TRAFFIC")
-MOST_UNSUPPORTED = 0.005
+MOST_UNSUPPORTED = 0.005  # of a source's requests; recorded are at most 0.0023
 
 Answer = tuple[str, bytes]
 
@@ -29,10 +29,9 @@ Answer = tuple[str, bytes]
 @pytest.fixture(scope="session")
 def trace() -> Path:
     """The candidate's side: a small program around the crate."""
-    build = ["cargo", "build", "--quiet", "--package", "crossfade-core", "--example", "target_trace"]
-    subprocess.run(build, cwd=ROOT, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    return target / "debug" / "examples" / "target_trace"
+    build = ["cargo", "build", "--quiet", "-p", "crossfade-core", "--example", "target_trace", "--message-format=json"]
+    messages = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.splitlines()
+    return next(Path(path) for path in (json.loads(message).get("executable") for message in messages) if path)
 
 
 def ask(trace: Path, questions: list[tuple[bytes, bytes]]) -> list[Answer]:
@@ -101,10 +100,35 @@ def parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 CONTROLS = {b"p": path_control, b"q": page_query_control, b"s": query_control, b"c": client_control}
 
 
+# Why the candidate may leave a path to the control: a form, a character, a triplet or dots with two readings.
+PATH_OUTSIDE = re.compile(
+    rb"""\A(?!/) | [^\x21-\x7e] | [#?\\] | %(?![0-9A-Fa-f]{2})
+      | %(?: 2[146-9A-CFa-cf] | 3[ABDabd] | 40 ) | /(?:\.|%2[Ee]){1,2};""",
+    re.VERBOSE,
+)
+
+
+def may_be_outside(letter: bytes, text: bytes) -> bool:
+    """Whether there is a reason not to judge, found without the candidate."""
+    if letter == b"c":
+        return False
+    if letter == b"p":
+        return PATH_OUTSIDE.search(text) is not None
+    try:
+        for part in re.split(b"[&=]", text):
+            part.decode("ascii")
+            unquote_to_bytes(part).decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
 def unequal(trace: Path, questions: list[tuple[bytes, bytes]]) -> Iterator[str]:
-    """Where the candidate judged and said something else than the control."""
+    """Where the candidate judged and said something else than the control, or had no reason not to judge."""
     for (letter, text), (kind, said) in zip(questions, ask(trace, questions), strict=True):
         if kind == "u":
+            if not may_be_outside(letter, text):
+                yield f"{letter.decode()} {text!r}: {said.decode()} is no reason"
             continue
         got = text if kind == "s" else said
         wanted = CONTROLS[letter](text)
@@ -112,17 +136,27 @@ def unequal(trace: Path, questions: list[tuple[bytes, bytes]]) -> Iterator[str]:
             yield f"{letter.decode()} {text!r}: control {wanted!r}, candidate {kind} {got!r}"
 
 
-def pieces(alphabet: Iterable[str]) -> st.SearchStrategy[bytes]:
+def pieces(alphabet: str) -> st.SearchStrategy[bytes]:
     """Text of pieces that have a meaning, and of any bytes."""
-    known = st.sampled_from(sorted(alphabet)).map(str.encode)
+    known = st.sampled_from(alphabet.split()).map(str.encode)
     anything = st.integers(0, 255).map(lambda byte: bytes([byte]))
-    triplet = st.integers(0, 255).map(lambda byte: b"%%%02X" % byte) | st.integers(0, 255).map(lambda byte: b"%%%02x" % byte)
+    triplet = st.integers(0, 255).map(lambda byte: b"%%%02X" % byte) | st.integers(0, 255).map(
+        lambda byte: b"%%%02x" % byte
+    )
     return st.lists(known | known | known | triplet | anything, max_size=20).map(b"".join)
 
 
-PATHS = pieces("/ / / // . .. %2e %2E%2e ..; a b index.php ~u %7e %2f %5c %25 %252f % %4 %zz %00 ; : @ + | [ ] \" < \\ # ? é".split())
-QUERIES = pieces("& & & = = a b utm_source gclid utm_ + %20 %2B %26 %3D %C3%A9 %C3 %FF % %% %4 %zz %41 * ~ - . _ é ' / ? : %00 %F0%9F%98%80 %EF%BF%BD %ED%A0%80".split())
-ADDRESSES = pieces("127.0.0.1 127.9.9.9 10.0.0.1 ::1 ::ffff:127.0.0.1 ::ffff:9.9.9.9 2001:db8::1 1:2:3:4:5:6:7:8 fe80::1%eth0 fe80::1% 01.2.3.4 1.2.3 0::0 ::1.2.3.4 1::2:0:0:0:3:4 , , \t ; : . / 0 1 f".split())
+PATHS = pieces(
+    '/ / / // . .. %2e %2E%2e ..; a b index.php ~u %7e %2f %5c %25 %252f % %4 %zz %00 ; : @ + | [ ] " < \\ # ? é'
+)
+QUERIES = pieces(
+    "& & & = = a b utm_source gclid utm_ + %20 %2B %26 %3D %C3%A9 %C3 %FF % %% %4 %zz %41 * ~ - . _ é ' / ? : %00 "
+    "%F0%9F%98%80 %EF%BF%BD %ED%A0%80"
+)
+ADDRESSES = pieces(
+    "127.0.0.1 127.9.9.9 10.0.0.1 ::1 ::ffff:127.0.0.1 ::ffff:9.9.9.9 2001:db8::1 1:2:3:4:5:6:7:8 fe80::1%eth0 "
+    "fe80::1% 01.2.3.4 1.2.3 0::0 ::1.2.3.4 1::2:0:0:0:3:4 , , ; : . / 0 1 f"
+)
 
 
 @settings(max_examples=EXAMPLES // BATCH, deadline=None, suppress_health_check=list(HealthCheck))
@@ -144,8 +178,38 @@ def chain(parts: tuple[str, list[bytes]]) -> bytes:
     return b"\n".join([peer.encode(), *(line.replace(b"\n", b"") for line in lines), b""])
 
 
-PEERS = st.sampled_from(["127.0.0.1", "::1", "10.9.8.7", "2001:db8:1:2:3:4:5:6", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "fe80::1%eth0", "", "testclient"])
-HOPS = st.lists(st.sampled_from([b"127.0.0.1", b" ::1", b"10.0.0.1 ", b"::ffff:127.0.0.1", b"2001:db8::1", b"fe80::9%a b", b"\xa01.2.3.4\x85", b"x", b"", b"1.2.3.4:80", b"[::1]"]) | ADDRESSES, max_size=5).map(b",".join)
+PEERS = st.sampled_from(
+    [
+        "127.0.0.1",
+        "::1",
+        "10.9.8.7",
+        "2001:db8:1:2:3:4:5:6",
+        "::ffff:127.0.0.1",
+        "::ffff:8.8.8.8",
+        "fe80::1%eth0",
+        "",
+        "testclient",
+    ]
+)
+HOPS = st.lists(
+    st.sampled_from(
+        [
+            b"127.0.0.1",
+            b" ::1",
+            b"10.0.0.1 ",
+            b"::ffff:127.0.0.1",
+            b"2001:db8::1",
+            b"fe80::9%a b",
+            b"\xa01.2.3.4\x85",
+            b"x",
+            b"",
+            b"1.2.3.4:80",
+            b"[::1]",
+        ]
+    )
+    | ADDRESSES,
+    max_size=5,
+).map(b",".join)
 
 
 @settings(max_examples=EXAMPLES // BATCH, deadline=None, suppress_health_check=list(HealthCheck))
@@ -168,8 +232,8 @@ def recorded() -> Iterator[tuple[str, str, bytes]]:
         for line in lines:
             record = json.loads(line)
             # Some cassettes hold a placeholder where scheme, host and slash stood.
-            target = re.sub("^<<[A-Z_]+>>", "/", re.sub("^[a-z]+://[^/?#]*|#.*", "", record["url"]))
-            yield record["src"], record["method"], target.encode()
+            url = re.sub("^<<[A-Z_]+>>", "/", re.sub("^[a-z]+://[^/?#]*|#.*", "", record["url"]))
+            yield record["src"], record["method"], url.encode()
 
 
 @pytest.mark.skipif(TRAFFIC is None, reason="CROSSFADE_TRAFFIC names no folder of recorded traffic")
@@ -182,16 +246,17 @@ def test_recorded_targets_are_judged_and_judged_alike(trace: Path) -> None:
         questions[source, b"q" if source == "blog" else b"s", query] += 1
     distinct = list(questions)
     assert list(unequal(trace, [(letter, text) for _, letter, text in distinct])) == []
-    total: Counter[tuple[str, bytes]] = Counter()
-    outside: Counter[tuple[str, bytes]] = Counter()
-    changed: Counter[tuple[str, bytes]] = Counter()
-    for key, (kind, said) in zip(distinct, ask(trace, [(letter, text) for _, letter, text in distinct]), strict=True):
-        source, letter, text = key
-        total[source, letter] += questions[key]
-        changed[source, letter] += questions[key] * (kind == "r")
+    total: Counter[str] = Counter()
+    outside: Counter[str] = Counter()
+    for question, (kind, said) in zip(
+        distinct, ask(trace, [(letter, text) for _, letter, text in distinct]), strict=True
+    ):
+        source, letter, text = question
+        part = f"{source} {'path' if letter == b'p' else 'query'}"
+        total[part] += questions[question]
         if kind == "u":
-            outside[source, letter] += questions[key]
-            print(f"outside: {source} {letter.decode()} {text!r} ({said.decode()}), {questions[key]} times")
+            outside[part] += questions[question]
+            print(f"{part} {text!r} is outside: {said.decode()}")
     for part, count in total.items():
-        print(f"{part[0]} {part[1].decode()}: {count} targets, {changed[part]} changed, {outside[part]} outside")
+        print(f"{part}: {outside[part]} of {count} outside")
         assert outside[part] <= MOST_UNSUPPORTED * count

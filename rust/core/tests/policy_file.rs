@@ -181,3 +181,13 @@ fn a_digest_follows_everything_that_decides() {
         seen.push(changed);
     }
 }
+
+/// What the documentation shows works as shown.
+#[test]
+fn every_example_of_the_documentation_is_a_policy() {
+    let blocks: Vec<&str> = include_str!("../../../docs/policy.md").split("```toml\n").skip(1).collect();
+    assert!(blocks.len() >= 5);
+    for block in blocks {
+        parse(block.split("```").next().unwrap_or_default());
+    }
+}
