@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::sync::LazyLock;
+
+use crossfade_core::Policy;
 use crossfade_exchange::{Observation, Outcome, Raised, Request};
 use crossfade_shadow::compare::{Difference, Kind, Value, compare, unreported};
 use crossfade_shadow::known::Day;
@@ -27,8 +30,8 @@ const PIECES: &[(&str, &str)] = &[
 ];
 
 fn differences(control: &Observation, candidate: &Observation) -> Vec<Difference> {
-    let policy = policy();
-    compare(route(&policy, "api"), &Request::default(), control, candidate)
+    static POLICY: LazyLock<Policy> = LazyLock::new(policy);
+    compare(route(&POLICY, "api"), &Request::default(), control, candidate)
 }
 
 fn bodies(control: &str, candidate: &str) -> Vec<(String, Kind)> {

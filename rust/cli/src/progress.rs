@@ -43,7 +43,9 @@ pub fn show(progress: &Progress, ended: &Receiver<()>) {
                 said.clone_from(&phase);
                 writeln!(err, "{phase}")
             }
-            (false, false) => writeln!(err, "{} of {} ({share} %)  {clock}", grouped(done as u64), grouped(total as u64)),
+            (false, false) => {
+                writeln!(err, "{} of {} ({share} %)  {clock}", grouped(done as u64), grouped(total as u64))
+            }
         }
         .and_then(|()| err.flush());
         if over {

@@ -11,15 +11,18 @@ use std::time::Duration;
 use clap::Args;
 use crossfade_core::Policy;
 use crossfade_exchange::Exchange;
-use crossfade_exchange::segment::Directory;
+use crossfade_shadow::capture;
 use crossfade_shadow::control::Spec;
+use crossfade_shadow::html;
 use crossfade_shadow::known::Day;
 use crossfade_shadow::replay::{self, CANDIDATE_THREAD, Names, Options, Progress};
 use crossfade_shadow::report::{self, Report, Style};
-use crossfade_shadow::html;
 
 use crate::exit;
 use crate::progress;
+
+/// Exit code: something is unexplained, or nothing was judged.
+const NOT_PROVEN: u8 = 3;
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
@@ -74,7 +77,7 @@ pub fn replay(arguments: Replay, out: &mut impl Write) -> io::Result<ExitCode> {
     };
     let (exchanges, losses) = match read(&arguments.capture) {
         Ok(read) => read,
-        Err(error) => return exit::failed(&format!("{}: {error}", arguments.capture.display())),
+        Err(error) => return exit::failed(&error),
     };
     if exchanges.is_empty() {
         return exit::failed(&format!("{} holds no exchange", arguments.capture.display()));
@@ -84,7 +87,7 @@ pub fn replay(arguments: Replay, out: &mut impl Write) -> io::Result<ExitCode> {
     let report = match run(&policy, exchanges, &options) {
         Ok(report) => report,
         Err(error @ replay::Error::UnknownRoute(_)) => return exit::usage(&format!("{file}: {error}")),
-        Err(error) => return exit::failed(&error.to_string()),
+        Err(error) => return exit::failed(&error),
     };
     let page = match write_files(&arguments, &report) {
         Ok(page) => page,
@@ -92,12 +95,12 @@ pub fn replay(arguments: Replay, out: &mut impl Write) -> io::Result<ExitCode> {
     };
     let style = if io::stdout().is_terminal() { Style::Colour } else { Style::Plain };
     out.write_all(report::text(&report, style, page.as_deref()).as_bytes())?;
-    Ok(if report.proven { ExitCode::SUCCESS } else { ExitCode::from(exit::NOT_PROVEN) })
+    Ok(if report.proven { ExitCode::SUCCESS } else { ExitCode::from(NOT_PROVEN) })
 }
 
 /// The exchanges of a capture, and what of it could not be read.
-fn read(capture: &Path) -> io::Result<(Vec<Exchange>, Vec<String>)> {
-    let mut directory = Directory::open(capture)?;
+fn read(path: &Path) -> io::Result<(Vec<Exchange>, Vec<String>)> {
+    let mut directory = capture::open(path)?;
     let mut exchanges = Vec::new();
     let mut losses = Vec::new();
     for exchange in directory.by_ref() {
@@ -176,8 +179,9 @@ fn run(policy: &Policy, exchanges: Vec<Exchange>, options: &Options) -> Result<R
     let progress = Progress::default();
     thread::scope(|scope| {
         let (end, ended) = std::sync::mpsc::channel();
-        scope.spawn(|| progress::show(&progress, &ended));
-        let report = replay::replay(policy, exchanges, options, &progress);
+        let watched = &progress;
+        scope.spawn(move || progress::show(watched, &ended));
+        let report = replay::replay(policy, exchanges, options, watched);
         drop(end);
         report
     })
