@@ -121,7 +121,9 @@ mod tests {
         let mut log = Vec::new();
         assert!(hit(&mut log, &TWO, 2, at(0)));
         assert!(!hit(&mut log, &TWO, 1, at(60_000_000)));
+        assert!(!is_over(&log, &TWO, at(60_000_000)));
         assert_eq!(peek(&log, &TWO, at(60_000_000)), Window { remaining: 2, reset: 1_700_000_060.0 });
+        assert!(is_over(&log, &TWO, at(60_000_001)));
         assert!(hit(&mut log, &TWO, 1, at(60_000_001)));
     }
 

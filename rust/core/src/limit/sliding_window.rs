@@ -52,27 +52,31 @@ impl State {
 struct Weighing {
     now: f64,
     length: f64,
-    current: u64,
+    /// Lengths since the epoch.
+    lengths: f64,
     current_count: u64,
     previous_count: u64,
     previous_ttl: f64,
+    /// What the previous counter still weighs.
+    share: f64,
 }
 
 impl Weighing {
     fn new(state: &State, rate: &Rate, now: Timestamp) -> Self {
         let (now, length) = (now.seconds(), rate.window() as f64);
-        let current = (now / length) as u64;
+        let lengths = now / length;
         // Python's `int` rounds towards zero. So in the first window after the epoch, where this is a fraction below
         // zero, the previous window is the current one. That window can last: one of 100 years has not ended yet.
         let previous = (now - length) / length;
         let previous_count = if previous <= -1.0 { 0 } else { state.count(previous as u64) };
         let previous_ttl = if previous_count == 0 { 0.0 } else { (1.0 - fraction(previous)) * length };
-        Self { now, length, current, current_count: state.count(current), previous_count, previous_ttl }
+        let share = previous_count as f64 * previous_ttl / length;
+        Self { now, length, lengths, current_count: state.count(lengths as u64), previous_count, previous_ttl, share }
     }
 
     /// The weighted count, were the current counter at `current_count`.
     fn with(&self, current_count: u64) -> f64 {
-        self.previous_count as f64 * self.previous_ttl / self.length + current_count as f64
+        self.share + current_count as f64
     }
 }
 
@@ -91,29 +95,42 @@ pub fn hit(state: State, rate: &Rate, cost: u64, now: Timestamp) -> (State, bool
     if whole(weighing.with(weighing.current_count.saturating_add(cost))) > rate.amount {
         return (state, false);
     }
-    (if cost == 0 { state } else { state.add(weighing.current, cost) }, true)
+    (if cost == 0 { state } else { state.add(weighing.lengths as u64, cost) }, true)
 }
 
 /// What `get_window_stats` says at `now`.
 pub fn peek(state: State, rate: &Rate, now: Timestamp) -> Window {
     let weighing = Weighing::new(&state, rate, now);
-    let Weighing { now, length, current_count, previous_count, previous_ttl, .. } = weighing;
+    let Weighing { now, length, lengths, current_count, previous_count, previous_ttl, .. } = weighing;
     let remaining = rate.amount.saturating_sub(whole(weighing.with(current_count)));
     let mut wait = f64::INFINITY;
     if previous_count > 0 {
-        wait = previous_ttl % (length / previous_count as f64);
+        wait = remainder(previous_ttl, length / previous_count as f64);
     }
     if current_count > 0 {
-        let current_ttl = (1.0 - fraction(now / length)) * length + length;
-        wait = wait.min(current_ttl % length);
+        let current_ttl = (1.0 - fraction(lengths)) * length + length;
+        wait = wait.min(remainder(current_ttl, length));
     }
-    // Whichever counter leaves nothing to wait for: the original answers with the present.
+    // Neither counter waits for anything: the original answers with the present.
     Window { remaining, reset: if wait.is_finite() { now + wait } else { now } }
 }
 
-/// Python's `value % 1`, which is never below zero.
+/// Python's `value % 1`, which is never below zero, of a value of at least -1.
 fn fraction(value: f64) -> f64 {
-    value - value.floor()
+    // `floor` itself is a call on processors of the first generation, which is what we compile for.
+    let truncated = value as i64 as f64;
+    value - if truncated > value { truncated - 1.0 } else { truncated }
+}
+
+/// `dividend % divisor` of positive numbers. Where the quotient is 0 or 1 a subtraction is as exact, and no call.
+fn remainder(dividend: f64, divisor: f64) -> f64 {
+    if dividend < divisor {
+        dividend
+    } else if dividend < 2.0 * divisor {
+        dividend - divisor
+    } else {
+        dividend % divisor
+    }
 }
 
 /// `floor` as a whole number; `as` saturates.

@@ -36,7 +36,8 @@ pub(crate) enum Count {
     Fixed(fixed_window::State),
     Moving(Ring),
     Sliding(sliding_window::State),
-    Gcra(gcra::State),
+    // As bytes: a whole `u128` would align every entry to 16.
+    Gcra([u8; 16]),
 }
 
 impl Count {
@@ -46,7 +47,7 @@ impl Count {
             Strategy::FixedWindow => Self::Fixed(fixed_window::State::default()),
             Strategy::MovingWindow => Self::Moving(Ring::default()),
             Strategy::SlidingWindowCounter => Self::Sliding(sliding_window::State::default()),
-            Strategy::Gcra { .. } => Self::Gcra(gcra::State::default()),
+            Strategy::Gcra { .. } => Self::Gcra([0; 16]),
         }
     }
 
@@ -64,9 +65,9 @@ impl Count {
                 *state = next;
                 admitted
             }
-            Self::Gcra(state) => match gcra::hit(*state, rate, terms.most(), cost, now) {
+            Self::Gcra(paid) => match gcra::hit(cells(*paid), rate, terms.most(), cost, now) {
                 (next, Ok(())) => {
-                    *state = next;
+                    *paid = next.paid.to_ne_bytes();
                     true
                 }
                 (_, Err(reset)) => {
@@ -85,7 +86,7 @@ impl Count {
             Self::Fixed(state) => fixed_window::peek(*state, rate, now),
             Self::Moving(ring) => moving_window::peek(ring, rate, now),
             Self::Sliding(state) => sliding_window::peek(*state, rate, now),
-            Self::Gcra(state) => gcra::peek(*state, rate, terms.most(), now),
+            Self::Gcra(paid) => gcra::peek(cells(*paid), rate, terms.most(), now),
         }
     }
 
@@ -96,7 +97,7 @@ impl Count {
             Self::Fixed(state) => state.is_over(now),
             Self::Moving(ring) => moving_window::is_over(ring, rate, now),
             Self::Sliding(state) => state.is_over(rate, now),
-            Self::Gcra(state) => state.is_over(rate, now),
+            Self::Gcra(paid) => cells(*paid).is_over(rate, now),
         }
     }
 
@@ -105,4 +106,8 @@ impl Count {
         let remaining = self.peek(terms, now).remaining;
         if remaining == 0 { 1.0 } else { 1.0 - remaining as f64 / terms.most() as f64 }
     }
+}
+
+fn cells(paid: [u8; 16]) -> gcra::State {
+    gcra::State { paid: u128::from_ne_bytes(paid) }
 }

@@ -5,9 +5,11 @@
 //! |---|---|
 //! | `shard` | one table: finding, inserting, reclaiming, evicting |
 //! | `count` | one key's state, whichever its strategy |
+//! | `key` | one key's bytes |
 //! | `ring` | the stamps of a moving window |
 
 mod count;
+mod key;
 mod ring;
 mod shard;
 

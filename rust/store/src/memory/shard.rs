@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 
 use super::Stats;
 use super::count::{Count, Terms};
+use super::key::Key;
 
 /// Entries that an insertion looks at for something to reclaim. More than one, so that the hand gains on insertions.
 const RECLAIM: usize = 2;
@@ -20,7 +21,7 @@ struct Entry {
     hash: u64,
     // Index into `Shard::terms`.
     terms: u32,
-    key: Box<[u8]>,
+    key: Key,
     count: Count,
 }
 
@@ -100,7 +101,7 @@ impl Shard {
     fn find(&self, hash: u64, terms: u32, key: &[u8]) -> Option<usize> {
         let same = |&index: &u32| {
             let entry = &self.entries[index as usize];
-            entry.terms == terms && *entry.key == *key
+            entry.terms == terms && entry.key.bytes() == key
         };
         self.table.find(hash, same).map(|&index| index as usize)
     }
@@ -112,7 +113,7 @@ impl Shard {
         }
         let index = self.entries.len();
         let count = Count::new(&self.terms[terms as usize]);
-        self.entries.push(Entry { hash, terms, key: key.into(), count });
+        self.entries.push(Entry { hash, terms, key: Key::new(key), count });
         self.table.insert_unique(hash, index as u32, |&index| self.entries[index as usize].hash);
         index
     }
