@@ -118,7 +118,7 @@ def test_import_and_show(run: Run) -> None:
     out, _ = run(0, "capture", "show", run.capture)
     assert out.splitlines() == [
         "2016-03-13T06:59:59.000000Z  0/0  GET /a//b?x=1  imported",
-        "2016-03-13T07:00:00.000000Z  0/1  HEAD /\"q\"  imported",
+        '2016-03-13T07:00:00.000000Z  0/1  HEAD /"q"  imported',
         "2016-03-13T07:00:01.000000Z  0/2  - –  imported",
         "2016-03-13T07:00:01.000000Z  0/3  \\u{1b}[31m\\u{202e}\\xff /  imported",
         "",
@@ -234,7 +234,7 @@ def test_a_damaged_segment_is_not_sealed(run: Run) -> None:
 def test_broken_pipe(run: Run) -> None:
     """Law: whoever stops reading has seen enough: no complaint, exit code 0."""
     run.imported(LOG * 2000)
-    show = [run.binary, "capture", "show", run.capture]
+    show: list[str | Path] = [run.binary, "capture", "show", run.capture]
     with subprocess.Popen(show, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -256,7 +256,7 @@ def test_usage(run: Run) -> None:
     assert "no capture here" in err
     run(2, "capture", "import", "--format", "har", "-", "-o", "x", "--start", "yesterday")
     _, err = run(2, "capture", "seal", ".", CROSSFADE_LOG="loud")
-    assert err.startswith("crossfade: CROSSFADE_LOG=\"loud\" is no level")
+    assert err.startswith('crossfade: CROSSFADE_LOG="loud" is no level')
     out, _ = run(0, "--version")
     assert out.startswith("crossfade 0.1.0 (build ")
 

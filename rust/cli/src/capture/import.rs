@@ -60,6 +60,7 @@ pub fn run(arguments: &Import, out: &mut impl Write) -> io::Result<ExitCode> {
     let mut inputs = Vec::new();
     for path in &arguments.inputs {
         match open(path) {
+            Ok(input) if path == Path::new("-") => inputs.push(("stdin".to_owned(), input)),
             Ok(input) => inputs.push((path.display().to_string(), input)),
             Err(error) => return exit::usage(&format!("{}: {error}", path.display())),
         }
@@ -88,7 +89,7 @@ pub fn run(arguments: &Import, out: &mut impl Write) -> io::Result<ExitCode> {
     // What was good so far stays, whatever ended it.
     let finished = store.finish();
     if bad > PRINTED {
-        exit::complain(&format!("and {} more left out", Count(bad - PRINTED, "record")));
+        exit::complain(&format!("and {} more left out", Count(bad - PRINTED, "bad record")));
     }
     if let Err(error) = read.and(finished) {
         return exit::failed(&error);
