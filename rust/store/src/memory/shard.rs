@@ -17,6 +17,10 @@ const SAMPLE: usize = 8;
 /// Entries to look at when all of the sample are being refused.
 const FARTHEST: usize = 64;
 
+/// Most entries that are made room for at once. Growing later would copy all entries within one hit; memory that is not
+/// written to yet costs nothing.
+const AT_ONCE: usize = 1 << 17;
+
 struct Entry {
     hash: u64,
     // Index into `Shard::terms`.
@@ -41,9 +45,11 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(crate) fn new(room: usize) -> Self {
+        let at_once = room.min(AT_ONCE);
         Self {
-            table: HashTable::new(),
-            entries: Vec::new(),
+            // Twice as many, so that taking entries out hardly ever leaves marks that a later insertion must clear up.
+            table: HashTable::with_capacity(2 * at_once),
+            entries: Vec::with_capacity(at_once),
             terms: Vec::new(),
             current: Vec::new(),
             // The table's indices are 32 bits.
