@@ -81,7 +81,10 @@ def record(index: int) -> dict[str, Any]:
     body = {"name": f" correct-horse {index % 5} ", "id": "battery-staple", "x": HOSTILE, "n": index}
     headers = [["content-type", "application/json"]]
     return moment | {
-        "method": "POST", "target": f"/api/things/{index % 7}", "headers": headers, "body": json.dumps(body)
+        "method": "POST",
+        "target": f"/api/things/{index % 7}",
+        "headers": headers,
+        "body": json.dumps(body),
     }
 
 
@@ -107,9 +110,7 @@ class Replay:
             text = text.replace(old, new)
         self.policy.write_text(text)
 
-    def run(
-        self, how: str | None, *arguments: str, today: str = "2026-06-30"
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, how: str | None, *arguments: str, today: str = "2026-06-30") -> subprocess.CompletedProcess[str]:
         command = [self.crossfade, "replay", self.capture, "--policy", self.policy, "--today", today]
         command += ["--json", self.report, "--html", self.page, "--python", FAKE]
         if how is not None:
@@ -187,7 +188,7 @@ def test_a_field_is_named(replay: Replay) -> None:
 
 
 def test_exceptions_and_answers_of_its_own(replay: Replay) -> None:
-    """An exception that is no outcome is a mismatch; an answer outside the policy is not judged. Neither text is shown."""
+    """An exception that is no outcome is a mismatch, without its text; an answer outside the policy is not judged."""
     assert replay.run("raises").returncode == 3, replay.output
     (group,) = replay.found()["mismatches"]
     assert (group["kind"], group["example"]["control"]) == ("raised", "raised:builtins.KeyError")

@@ -228,6 +228,10 @@ fn count(counts: &mut BTreeMap<String, u64>, name: &str) {
 
 /// The rules and limits of a route that the traffic never exercised.
 fn idle(row: &RouteReport) -> Vec<Unexercised> {
+    if row.exchanges == 0 {
+        let route = row.route.clone();
+        return vec![Unexercised { route, what: "route", name: String::new(), operation: String::new() }];
+    }
     let rules = row.rules.iter().filter(|rule| rule.exercised == 0).map(|rule| Unexercised {
         route: row.route.clone(),
         what: "rule",

@@ -6,6 +6,8 @@ mod candidate;
 mod lanes;
 mod prepare;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;

@@ -215,11 +215,11 @@ pub struct KnownReport {
 pub struct Unexercised {
     /// The route.
     pub route: String,
-    /// `rule` or `limit`.
+    /// `rule`, `limit`, or `route` for a route without any exchange.
     pub what: &'static str,
-    /// The rule's place or the limit's name.
+    /// The rule's place or the limit's name; empty for a route.
     pub name: String,
-    /// The rule's operation; empty for a limit.
+    /// The rule's operation; empty otherwise.
     pub operation: String,
 }
 

@@ -223,11 +223,12 @@ fn notes(out: &mut String, report: &Report, style: Style) {
         about_route(&mut lines, route);
     }
     for idle in &report.unexercised {
-        let why = match idle.what {
-            "limit" => "limit never refused a request".to_owned(),
-            _ => format!("no recorded value was changed by {}", idle.operation),
+        let what = match idle.what {
+            "route" => ": the capture holds no request of this route".to_owned(),
+            "limit" => format!(" {}: this limit refused no request", idle.name),
+            _ => format!(" {}: no recorded value was changed by this {} rule", idle.name, idle.operation),
         };
-        lines.push(("unexercised", format!("{} {}: {why}", idle.route, idle.name)));
+        lines.push(("unexercised", format!("{}{what}", idle.route)));
     }
     if let Some(why) = &report.serial {
         lines.push(("one by one", format!("{why}, so each memory was run in one worker")));
