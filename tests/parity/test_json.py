@@ -7,6 +7,7 @@ the reason is looked for independently: it may never be an excuse.
 import json
 import lzma
 import os
+import random
 import re
 import struct
 import subprocess
@@ -23,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = 100_000 if os.environ.get("CROSSFADE_LONG") else 5_000
 PROFILES = {"p": "Python", "u": "PythonUtf8", "c": "Compact", "o": "Original"}
 MAX_DEPTH, MAX_LITERAL, MAX_EXPONENT = 64, 128, 5
+ENCODINGS = ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+TRAFFIC = os.environ.get("CROSSFADE_TRAFFIC")
 
 
 # The candidate
@@ -35,7 +38,8 @@ class Transcoder:
         self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __call__(self, profile: str, body: bytes) -> tuple[str, bytes]:
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.write(profile.encode() + struct.pack("<I", len(body)) + body)
         self.process.stdin.flush()
         kind, length = struct.unpack("<cI", self.process.stdout.read(5))
@@ -175,85 +179,113 @@ def compare(transcode: Transcoder, profile: str, body: bytes) -> str:
 
 # Documents
 
-
-class Spelled(str):
-    """Raw JSON text of one value."""
-
-
 LITERALS = [
-    "0", "-0", "-0.0", "-0e1", "1.10", "1E5", "1e+05", "1e400", "1e99999", "1e100000", "9007199254740993", "01", "1.", ".5",
-    "-", "+1", "NaN", "-Infinity", "Infinity", "tru", "true", "null", "nul", "1" * 128, "1" * 129, "0." + "1" * 127, "1_0",
+    "0", "-0", "-0.0", "-0e1", "1.10", "1E5", "1e+05", "1e400", "1e99999", "9007199254740993", "true", "false", "null",
+    "1" * 128, "0." + "1" * 126,
+]  # fmt: skip
+ODD_LITERALS = [
+    "01", "1.", ".5", "-", "+1", "NaN", "-Infinity", "Infinity", "tru", "nul", "1_0", "1" * 129, "1" * 5000, "1e100000",
+    "0." + "1" * 127, "", "'a'", "[" * 66 + "]" * 66, "[" * 40, "{",
 ]  # fmt: skip
 ESCAPES = [
-    r"\n", r"\"", r"\\", r"\/", r"\b", r"\f", r"\r", r"\t", r"\u0041", r"\u00e9", r"\u00E9", r"\u007f", r"\u0000", r"\u001F",
-    r"\u2028", r"\ud83d\ude00", r"\uD83D\uDE00", r"\ud83d", r"\ude00", r"\ud83dx", r"\ud83d\u0041", r"\u000a", r"\u0022",
-    r"\x", r"\u12", r"\u+123", "\\", "é", "\x7f", "\u2028", "\U0001f600", "\t", "\x01", "a", "Z", "/", "<", " ",
+    r"\n", r"\"", r"\\", r"\/", r"\b", r"\f", r"\r", r"\t", r"\u0041", r"\u00e9", r"\u00E9", r"\u007f", r"\u0000",
+    r"\u001F", r"\u2028", r"\ud83d\ude00", r"\uD83D\uDE00", r"\u000a", r"\u0022", r"\u002f", "é", "\x7f", "\u2028",
+    "\U0001f600", "\u0080", "\uffff", "/", "<", " ", "text", "a longer text in plain letters",
 ]  # fmt: skip
-NAMES = ["a", "b", "\\u0061", "é", "\\u00e9", "", "name", "a name longer than sixteen bytes", "x" * 40]
-SPACE = ["", "", "", "", " ", "  ", "\n", "\r\n\t", "\u00a0", "\x0b"]
+ODD_ESCAPES = [
+    r"\ud83d", r"\ude00", r"\ud83dx", r"\ud83d\u0041", r"\ud83d\n", r"\x", r"\u12", r"\u+123", r"\u00g0", r"\U0041",
+    "\\", "\t", "\x01", "\ud800", '"',
+]  # fmt: skip
+NAMES = [
+    "a", "b", "name", "é", "\\u00e8", "", "\\n", "a name longer than sixteen bytes", "x" * 40, "\x7f", "/",
+    *"cdefghijklmnop",
+]  # fmt: skip
+SPACE = [" ", "  ", "\n", "\r\n\t", "\n" + " " * 20]
+ODD_SPACE = ["\u00a0", "\x0b", "\ufeff", "\0", "/**/"]
 
 
-@st.composite
-def spelled(draw: st.DrawFn, values: st.SearchStrategy[str]) -> str:
-    """An array or an object around values, with white space anywhere."""
+class Writer:
+    """Writes documents at random, of which a share `odd` of all tokens is wrong or outside."""
 
-    def space() -> str:
-        return SPACE[min(draw(st.integers(0, 60)), len(SPACE) - 1) if draw(st.integers(0, 3)) == 3 else 0]
+    def __init__(self, seed: bytes, odd: float) -> None:
+        self.random, self.odd = random.Random(seed), odd
+        self.spaced = self.random.random() < 0.5
 
-    if draw(st.booleans()):
-        items = [space() + item + space() for item in draw(st.lists(values, max_size=4))]
-        return "[" + (",".join(items) or space()) + "]"
-    names = draw(st.lists(st.sampled_from(NAMES), max_size=4, unique=draw(st.integers(0, 9)) > 0))
-    members = [f'{space()}"{name}"{space()}:{space()}{draw(values)}{space()}' for name in names]
-    return "{" + (",".join(members) or space()) + "}"
+    def pick(self, usual: list[str], odd: list[str]) -> str:
+        return self.random.choice(odd if self.random.random() < self.odd else usual)
+
+    def space(self) -> str:
+        return self.pick(SPACE, ODD_SPACE) if self.spaced and self.random.random() < 0.3 else ""
+
+    def string(self) -> str:
+        return '"' + "".join(self.pick(ESCAPES, ODD_ESCAPES) for _ in range(self.random.randrange(6))) + '"'
+
+    def value(self, depth: int) -> str:
+        kind = self.random.randrange(0 if depth else 2, 6 if depth < 5 else 3)
+        count = self.random.choice([0, 1, 2, 3, 4, 20])
+        if kind == 0:
+            return self.pick(LITERALS, ODD_LITERALS)
+        if kind == 1:
+            return str(self.random.randrange(-(10 ** self.random.randrange(1, 30)), 10**9))
+        if kind == 2:
+            return self.string()
+        if kind == 3:
+            items = (self.space() + self.value(depth + 2) + self.space() for _ in range(count))
+            return "[" + (",".join(items) or self.space()) + "]"
+        names = self.random.sample(NAMES, count)
+        if names and self.random.random() < self.odd:
+            escaped = f"\\u{ord(names[0][:1] or 'q'):04X}" + names[0][1:]
+            names.append(self.random.choice([names[0], json.dumps(names[0])[1:-1], escaped]))
+        return "{" + (",".join(self.member(name, depth) for name in names) or self.space()) + "}"
+
+    def member(self, name: str, depth: int) -> str:
+        return f'{self.space()}"{name}"{self.space()}:{self.space()}{self.value(depth + 2)}{self.space()}'
+
+    def document(self) -> bytes:
+        text = self.space() + self.value(0) + self.space()
+        body = bytearray(text.encode("utf-8", "surrogatepass"))
+        while self.random.random() < self.odd * 4:
+            at = self.random.randrange(len(body) + 1)
+            byte = self.random.choice(b'"\\{}[],:0e.-tu \n\0\x1f\x7f\xc3\xed\xa0\x80\xff\xef\xbb\xbf')
+            match self.random.randrange(5):
+                case 0:
+                    body[at : at + 1] = bytes([byte])
+                case 1:
+                    body[at:at] = bytes([byte])
+                case 2:
+                    body[at : at + 1] = bytes([self.random.randrange(256)])
+                case 3:
+                    del body[at : at + 1]
+                case _ if self.random.random() < 0.3:
+                    del body[at:]
+        return bytes(body)
 
 
-text = st.lists(st.sampled_from(ESCAPES) | st.text(max_size=12).map(lambda t: json.dumps(t)[1:-1]), max_size=6)
-scalar = (
-    text.map(lambda parts: '"' + "".join(parts) + '"')
-    | st.sampled_from(LITERALS)
-    | st.integers().map(str)
-    | st.floats(allow_nan=False, allow_infinity=False).map(repr)
+# By seed and not by strategy, which would draw every token and take most of the time.
+written_at_random = st.builds(
+    lambda seed, odd: Writer(seed, odd).document(),
+    st.binary(min_size=8, max_size=8),
+    st.sampled_from([0.01, 0.1, 0.0, 0.03]),
 )
-raw_documents = st.recursive(scalar, spelled, max_leaves=12)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=20), inner, max_size=5),
-    max_leaves=20,
+    max_leaves=8,
 )
-written = st.builds(
+written_by_python = st.builds(
     lambda value, indent, ascii, compact: json.dumps(
         value, indent=indent, ensure_ascii=ascii, separators=(",", ":") if compact else None
-    ),
+    ).encode("utf-8", "surrogatepass"),
     values,
     st.none() | st.integers(0, 4),
     st.booleans(),
     st.booleans(),
 )
-documents = (raw_documents | written).map(lambda text: text.encode("utf-8", "surrogatepass"))
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> bytes:
-    """A document with a few bytes replaced, inserted, removed or cut off."""
-    body = bytearray(draw(documents))
-    for _ in range(draw(st.integers(0, 3))):
-        at = draw(st.integers(0, len(body)))
-        byte = draw(st.sampled_from(list(b'"\\{}[],:0e.-tu \n\0\x1f\x7f\xc3\xed\xa0\x80\xff\xef\xbb\xbf')) | st.integers(0, 255))
-        match draw(st.integers(0, 3)):
-            case 0:
-                body[at : at + 1] = bytes([byte])
-            case 1:
-                body[at:at] = bytes([byte])
-            case 2:
-                del body[at : at + 1]
-            case 3:
-                del body[at:]
-    return bytes(body)
+documents = st.integers(0, 4).flatmap(lambda kind: written_by_python if kind == 0 else written_at_random)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(mutated(), st.sampled_from(sorted(PROFILES)))
+@given(documents, st.sampled_from(sorted(PROFILES)))
 def test_made_bodies_come_out_as_from_python(transcode: Transcoder, body: bytes, profile: str) -> None:
     """Law: for any bytes, the transcoder and Python agree or the transcoder has a reason to leave it."""
     if body:
@@ -261,7 +293,7 @@ def test_made_bodies_come_out_as_from_python(transcode: Transcoder, body: bytes,
 
 
 @pytest.mark.parametrize("profile", sorted(PROFILES))
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_other_encodings_are_left_to_the_control(transcode: Transcoder, profile: str, encoding: str) -> None:
     """Law: what json.loads decodes from other encodings is Unsupported, never malformed and never accepted."""
     for body in ("{}", "0", '{"a": ["é", 1]}'):
@@ -277,27 +309,27 @@ def test_extreme_bodies_get_the_right_answer(transcode: Transcoder, profile: str
         "[" * 5000 + "]" * 5000: "unsupported",
         '{"a":' * 5000 + "1" + "}" * 5000: "unsupported",
         "[" * 64: "malformed",
-        '["a", "a' + "é\\n" * 1_000_000 + '"]': "accepted",
-        "[" + "0," * 1_000_000 + "0]": "accepted",
+        '["a", "a' + "é\\n" * 50_000 + '"]': "accepted",
+        "[" + "0," * 50_000 + "0]": "accepted",
         "{" + ",".join(f'"{i}":{i}' for i in range(10_000)) + "}": "accepted",
         "{" + ",".join(f'"{i}":{i}' for i in range(10_000)) + ',"77":0}': "unsupported",
-        " " * 10_000_000: "malformed",
+        " " * 100_000: "malformed",
         '{"a": 1, "a": 2}': "unsupported",
         '{"a": 1, "a": 2': "malformed",
         '{"\\ud800": 1,}': "malformed",
     }
     for body, answer in answers.items():
         assert compare(transcode, profile, body.encode()) == answer, body[:40]
-    assert compare(transcode, profile, b"\xff" * 1_000_000) == "malformed"
-    assert compare(transcode, profile, b'"' + b"\xed\xa0\x80" * 300_000 + b'"') == "unsupported"
+    assert compare(transcode, profile, b"\xff" * 100_000) == "malformed"
+    assert compare(transcode, profile, b'"' + b"\xed\xa0\x80" * 30_000 + b'"') == "unsupported"
 
 
-@pytest.mark.skipif("CROSSFADE_TRAFFIC" not in os.environ, reason="CROSSFADE_TRAFFIC names no folder of recorded traffic")
+@pytest.mark.skipif(not TRAFFIC, reason="CROSSFADE_TRAFFIC names no folder of recorded traffic")
 @pytest.mark.parametrize("name", ["api-requests.jsonl.xz", "github-webhooks.jsonl.xz"])
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_recorded_bodies_come_out_as_from_python(transcode: Transcoder, name: str, profile: str) -> None:
     """Law: every recorded body that is JSON is accepted with Python's bytes, every other one is malformed."""
-    path = Path(os.environ["CROSSFADE_TRAFFIC"]) / name
+    path = Path(TRAFFIC or "") / name
     if not path.exists():
         pytest.skip(f"{path} is not there")
     counts: dict[str, int] = {}
