@@ -10,13 +10,11 @@ The seam is the place in a service where a route can take either side::
 
 from __future__ import annotations
 
-from crossfade import _build
-from crossfade._core import BUILD
+# First of all, and it sorts so: it refuses a stale extension.
+from crossfade._build import BUILD
 from crossfade.observation import Observation, Outcome
 from crossfade.request import Request
 from crossfade.seam import Seam
-
-_build.refuse_stale_extension()
 
 __all__ = ["BUILD", "Observation", "Outcome", "Request", "Seam"]
 

@@ -1,8 +1,9 @@
 """
-Tells whether the extension was built from the Rust sources beside it.
+Whether the compiled extension was built from the Rust sources beside it.
 
 Strictly private. In an editable install the sources lie two folders above this package. An extension that is older
-than they are decides by rules that nobody can read any more, so it is refused.
+than they are decides by rules that nobody can read any more, so it is refused: when this module is imported, before
+anything else asks the extension for what it may not have yet.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from crossfade._core import BUILD
+__all__ = ["BUILD", "refuse_stale_extension", "source_digest"]
 
 # The same folders and the same rule as rust/seam/build.rs.
 _FOLDERS = ("rust/core/src", "rust/store/src", "rust/exchange/src", "rust/seam/src", "rust/py/src")
@@ -30,16 +31,23 @@ def source_digest(root: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def refuse_stale_extension() -> None:
+def refuse_stale_extension(root: Path, build: str | None) -> None:
     """
-    Raise ImportError when this is an editable install whose extension is older than its sources.
+    Raise ImportError when the sources are below `root` and `build` was not made of them; None: there is no extension.
     """
-    root = Path(__file__).resolve().parents[2]
     if not (root / "rust" / "core" / "src").is_dir():
         return
     sources = source_digest(root)
-    if sources != BUILD:
-        raise ImportError(
-            f"crossfade: the extension was built from other Rust sources ({BUILD}) than those in {root} ({sources}). "
-            "Rebuild it: make build"
-        )
+    if sources != build:
+        fault = "is missing" if build is None else f"was built from other Rust sources ({build}) than these ({sources})"
+        raise ImportError(f"crossfade: the extension {fault}. Build it in {root}: make build")
+
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+try:
+    from crossfade._core import BUILD
+except ModuleNotFoundError:
+    refuse_stale_extension(_ROOT, None)
+    raise
+refuse_stale_extension(_ROOT, BUILD)

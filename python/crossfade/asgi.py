@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from enum import Enum, auto
 from time import time_ns
 from typing import Any
 from urllib.parse import unquote
 
 from crossfade.observation import Outcome
 from crossfade.request import Request
-from crossfade.seam import DECIDES, NEEDS_BODY, PLACE_RECORDS, UNCHANGED, Seam
+from crossfade.seam import DECIDES, PLACE_RECORDS, UNCHANGED, Seam
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -57,36 +58,62 @@ class CrossfadeMiddleware:
         seam.control_digest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        place = self._place(scope) if scope["type"] == "http" else 0
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan" and self.seam._native.records:
+                receive = self._flushing(receive)
+            await self.app(scope, receive, send)
+            return
+        plain = scope if isinstance(scope, dict) else dict(scope)
+        place = self._place(plain)
         if place & DECIDES:
-            await self._decide(place, scope, receive, send)
+            await self._decide(place, plain, receive, send)
         elif place & PLACE_RECORDS:
             await self._record(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    async def _decide(self, place: int, scope: Scope, receive: Receive, send: Send) -> None:
-        body = b""
-        if place & (NEEDS_BODY | PLACE_RECORDS):
-            bound = self._max_body(scope) or HELD_BODY
-            messages, body, whole = await _read(receive, bound)
-            if messages and messages[-1]["type"] == "http.disconnect":
-                return
-            receive = _again(messages, receive)
-            if not whole:
-                # Only the start of it is here, which nobody could decide by; the service bounds it as it always did.
-                await self.app(scope, receive, send)
-                return
-        request = Request(dict(scope) if not isinstance(scope, dict) else scope, body)
+    async def _decide(self, place: int, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        request = Request(scope)
         control = self.seam.control_of(request)
         if control is None:
-            await self.app(scope, receive, send)
+            # Only the app knows what it does, so it does all of it.
+            self.seam._native.pass_by(scope, None, time_ns() // 1000)
+            await self._leave(place, scope, receive, send)
+            return
+        # Whoever decides may look at the body, the control above all: it always could.
+        messages, request.body, end = await _read(receive, self._max_body(scope) or HELD_BODY)
+        receive = _again(messages, receive)
+        if end is not _End.WHOLE:
+            # Nobody can decide by a part. The service bounds a long body as it always did; both sides count it.
+            if end is _End.TOO_LONG:
+                self.seam._native.pass_by(scope, request.body, time_ns() // 1000)
+            await self._leave(place, scope, receive, send)
             return
         outcome = await self.seam.admit_async(request) if control.is_async else self.seam.admit(request)
         if outcome.kind == "accepted":
             await self.behind(*_normalised(scope, receive, outcome), send)
         else:
             await self._refuse(outcome, request, control.reject, scope, receive, send)
+
+    async def _leave(self, place: int, scope: Scope, receive: Receive, send: Send) -> None:
+        """The way of a route that is off."""
+        if place & PLACE_RECORDS:
+            await self._record(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _flushing(self, receive: Receive) -> Receive:
+        """
+        A lifespan's receive: servers may kill the process right after its end, and what is not written would be lost.
+        """
+
+        async def flushing() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                self.seam.flush()
+            return message
+
+        return flushing
 
     async def _refuse(
         self, outcome: Outcome, request: Request, reject: Any, scope: Scope, receive: Receive, send: Send
@@ -111,15 +138,18 @@ class CrossfadeMiddleware:
         now = time_ns() // 1000
         kept: list[bytes] = []
         length = 0
+        # A body that the service did not read to its end is not known, unless there is none.
+        whole = _announced(scope) == 0
 
         async def watched() -> Message:
-            nonlocal length
+            nonlocal length, whole
             message = await receive()
             if message["type"] == "http.request":
                 chunk = message.get("body", b"")
                 length += len(chunk)
                 if length <= KEPT_BODY:
                     kept.append(chunk)
+                whole = not message.get("more_body", False)
             return message
 
         # A copy, because routers write into the scope.
@@ -128,29 +158,53 @@ class CrossfadeMiddleware:
             await self.app(scope, watched, send)
         finally:
             request.body = b"".join(kept)
-            self.seam.record(request, now, body_bytes=length, keeps_body=length <= KEPT_BODY)
+            self.seam.record(
+                request,
+                now,
+                body_bytes=length if whole else max(length, _announced(scope)),
+                keeps_body=whole and length <= KEPT_BODY,
+            )
 
 
-async def _read(receive: Receive, bound: int) -> tuple[list[Message], bytes, bool]:
+class _End(Enum):
+    """How the reading of a body ended."""
+
+    WHOLE = auto()
+    TOO_LONG = auto()
+    DISCONNECTED = auto()
+
+
+async def _read(receive: Receive, bound: int) -> tuple[list[Message], bytes, _End]:
     """
     The messages of the body up to `bound` bytes, the bytes, and whether that was all of it.
     """
     messages: list[Message] = []
     chunks: list[bytes] = []
     length = 0
-    more = True
-    while more:
+    while True:
         message = await receive()
         messages.append(message)
         if message["type"] != "http.request":
-            break
+            return messages, b"".join(chunks), _End.DISCONNECTED
         chunk = message.get("body", b"")
         chunks.append(chunk)
         length += len(chunk)
-        more = message.get("more_body", False)
-        if length > bound and more:
-            return messages, b"".join(chunks), False
-    return messages, b"".join(chunks), True
+        if not message.get("more_body", False):
+            return messages, chunk if len(chunks) == 1 else b"".join(chunks), _End.WHOLE
+        if length > bound:
+            return messages, b"".join(chunks), _End.TOO_LONG
+
+
+def _announced(scope: Scope) -> int:
+    """
+    The length of the body by its headers; 1 where it is not said, or not in digits.
+    """
+    for name, value in scope.get("headers", ()):
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 1
+        if name == b"transfer-encoding":
+            return 1
+    return 0
 
 
 def _again(messages: list[Message], receive: Receive) -> Receive:

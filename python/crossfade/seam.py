@@ -4,8 +4,10 @@ The seam: where a route can take either side.
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import os
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +27,7 @@ CONTROL_RUNS = 32
 RECORDS = 64
 SAID = 15
 DECIDES = 1
-NEEDS_BODY = 2
-PLACE_RECORDS = 4
+PLACE_RECORDS = 2
 
 # What most requests of a live route get: nothing to compare, nothing to record, nothing changed.
 _SERVED_UNCHANGED = SAME | CANDIDATE_ANSWERS
@@ -46,8 +47,9 @@ class Control:
         self.function = function
         self.observe = observe
         self.reject = reject
-        self.is_async = inspect.iscoroutinefunction(function)
-        self.wants_now = "now" in inspect.signature(function).parameters
+        # An object's `__call__` may be what is async.
+        self.is_async = any(map(inspect.iscoroutinefunction, (function, getattr(function, "__call__", None))))  # noqa: B004
+        self.wants_now = _takes_now(function)
 
     def call(self, request: Request, now: int) -> Any:
         return self.function(request, now=now) if self.wants_now else self.function(request)
@@ -81,6 +83,9 @@ class Seam:
         self._controls: dict[str, Control] = {}
         self._version = version
         self._digest: str | None = None
+        if native.records:
+            # The thread that writes ends with the process, and what it still holds would be lost.
+            atexit.register(_flush_at_exit, weakref.ref(self))
 
     @classmethod
     def from_file(
@@ -154,7 +159,7 @@ class Seam:
         code = self._native_admit(request.scope, request.body, now)
         if code == _SERVED_UNCHANGED:
             return UNCHANGED
-        decision = self._native.decision() if code & SAID else None
+        code, decision = self._decision(code)
         control = self._run(request, now) if code & CONTROL_RUNS else None
         return self._settle(request, now, code, decision, control)
 
@@ -167,7 +172,7 @@ class Seam:
         if code == _SERVED_UNCHANGED:
             return UNCHANGED
         # Before anything is awaited: the next request of this thread writes over the last decision.
-        decision = self._native.decision() if code & SAID else None
+        code, decision = self._decision(code)
         control = await self._run_async(request, now) if code & CONTROL_RUNS else None
         return self._settle(request, now, code, decision, control)
 
@@ -198,7 +203,11 @@ class Seam:
         """What identifies the control: the version given, or a digest of its sources."""
         if self._digest is None:
             functions = [control.function for control in self._controls.values()]
-            self._digest = self._version or _control_digest.of(functions)
+            try:
+                self._digest = self._version or _control_digest.of(functions)
+            except OSError:
+                # Sources that cannot be read identify nothing; the service comes first.
+                self._digest = "unreadable"
         return self._digest
 
     def record(
@@ -211,12 +220,14 @@ class Seam:
         decision: Decision | None = None,
         control: Observation | None = None,
     ) -> None:
-        """Record one exchange where a capture is wanted; never raises."""
+        """Record one exchange where a capture is wanted; never raises, and counts what cannot be recorded."""
         body = request.body if keeps_body else None
-        try:
-            self._native.record(request.scope, body, body_bytes, now, decision, control, self.control_digest())
-        except Exception:  # noqa: S110 - an observation of the wrong shape: the service comes first
-            pass
+        self._native.record(request.scope, body, body_bytes, now, decision, control, self.control_digest())
+
+    def _decision(self, code: int) -> tuple[int, Decision | None]:
+        """What the candidate said in full; where that cannot be had, the control runs and answers."""
+        decision = self._native.decision() if code & SAID else None
+        return code if decision is not None else code & ~CANDIDATE_ANSWERS | CONTROL_RUNS, decision
 
     def _settle(
         self, request: Request, now: int, code: int, decision: Decision | None, control: Observation | None
@@ -297,6 +308,20 @@ def _outcome(decision: Decision) -> Outcome:
     if decision.kind == "invalid":
         return Outcome.invalid(decision.code or "", field=decision.field)
     return Outcome.accepted(path=decision.path, query=decision.query, body=decision.body)
+
+
+def _takes_now(function: Callable[..., Any]) -> bool:
+    try:
+        return "now" in inspect.signature(function).parameters
+    except ValueError:
+        # Some compiled functions do not say what they take.
+        return False
+
+
+def _flush_at_exit(seam: weakref.ref[Seam]) -> None:
+    alive = seam()
+    if alive is not None:
+        alive.flush()
 
 
 def _text(path: str | os.PathLike[str] | None) -> str | None:

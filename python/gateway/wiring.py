@@ -56,7 +56,8 @@ def observe(forward: hotpath.Forward | None, error: Exception | None) -> Outcome
 def reject(outcome: Outcome) -> Response:
     """A refusal as the gateway has always rendered it, whichever side refused."""
     if outcome.kind == "limited":
-        assert outcome.limit is not None and outcome.retry_after is not None
+        assert outcome.limit is not None
+        assert outcome.retry_after is not None
         return responses.rate_limited(RateLimited(ITEMS[outcome.limit], outcome.retry_after))
     code = outcome.code or "invalid"
     return responses.invalid_request(InvalidRequest(STATUS.get(code, 422), code, outcome.field))

@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 const FOLDERS: [&str; 5] = ["rust/core/src", "rust/store/src", "rust/exchange/src", "rust/seam/src", "rust/py/src"];
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the crate lies two folders deep").to_owned();
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the crate lies two folders deep").to_owned();
     let mut files = Vec::new();
     for folder in FOLDERS {
         println!("cargo::rerun-if-changed={}", root.join(folder).display());

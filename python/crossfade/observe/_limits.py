@@ -4,6 +4,7 @@ What a limiter of the library `limits` was asked and answered.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,29 +24,49 @@ def limits(limiter: Any, names: Mapping[Any, str]) -> None:
     The key is what the library counts under without its namespace: the identifiers joined by `/`.
 
     Args:
-        limiter: A strategy object of `limits.strategies`. Its `hit` is replaced on this object by one that notes the
-            charge and calls the original; the answer is not touched.
-        names: The policy's name for each `RateLimitItem`. An item that is not named is recorded by its own text.
+        limiter: A strategy object of `limits.strategies` or `limits.aio.strategies`. Its `hit` is replaced on this
+            object by one that notes the charge and calls the original; the answer is not touched.
+        names: The policy's name for each `RateLimitItem`. An item that is not named is recorded by its own text. Items
+            of the same rate are equal to `limits` and so have one name; give them namespaces to tell them apart.
     """
     hit = limiter.hit
+    if getattr(hit, "crossfade", False):
+        raise ValueError("this limiter is watched already; name all its items in one call")
 
-    def recorded(item: Any, *identifiers: str, cost: int = 1) -> bool:
+    def note(item: Any, identifiers: tuple[Any, ...], cost: int) -> None:
         charges = noted.get()
         if charges is not None:
-            key = "/".join(_text(identifier) for identifier in identifiers)
-            charges.append((names.get(item) or str(item), key.encode("latin-1", "surrogateescape"), cost))
-        return bool(hit(item, *identifiers, cost=cost))
+            charges.append((names.get(item) or str(item), _key(identifiers), cost))
 
-    limiter.hit = recorded
+    def recorded(item: Any, *identifiers: Any, cost: int = 1) -> Any:
+        note(item, identifiers, cost)
+        return hit(item, *identifiers, cost=cost)
+
+    async def recorded_async(item: Any, *identifiers: Any, cost: int = 1) -> Any:
+        note(item, identifiers, cost)
+        return await hit(item, *identifiers, cost=cost)
+
+    watched: Any = recorded_async if inspect.iscoroutinefunction(hit) else recorded
+    watched.crossfade = True
+    limiter.hit = watched
     _storages.append(limiter.storage)
     watching()
 
 
-def _text(identifier: Any) -> str:
-    # As limits.limits.safe_string does.
+def _key(identifiers: tuple[Any, ...]) -> bytes:
+    return b"/".join(map(_bytes, identifiers))
+
+
+def _bytes(identifier: Any) -> bytes:
+    # The text is what limits.limits.safe_string makes of it; nothing that is noted may raise.
     if isinstance(identifier, bytes):
-        return identifier.decode()
-    return str(identifier)
+        return identifier
+    text = str(identifier)
+    try:
+        # Services read headers as Latin-1, so these are the client's bytes again.
+        return text.encode("latin-1", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def keep_replayable(now_micros: int) -> None:

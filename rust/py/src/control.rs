@@ -26,6 +26,7 @@ pub fn encode_hello(
 ///
 /// Raises ValueError for bytes that are no call.
 #[pyfunction]
+#[pyo3(signature = (payload) -> "tuple[str, int, dict[str, Any], bytes]")]
 pub fn decode_call<'py>(
     py: Python<'py>,
     payload: &[u8],

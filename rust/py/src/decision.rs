@@ -46,13 +46,7 @@ impl Decision {
                     .collect(),
             );
         }
-        Self {
-            observation,
-            route: route.name.to_string(),
-            stage,
-            policy: route.digest.to_string(),
-            candidate_answers,
-        }
+        Self { observation, route: route.name.to_string(), stage, policy: route.digest.to_string(), candidate_answers }
     }
 
     fn forward(&self) -> Option<&Forward> {

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `scope` | an ASGI scope, walked into a borrowed request |
 //! | `native` | `NativeSeam`: the methods that the Python seam calls |
+//! | `work` | one thread's buffers, and the candidate's run |
 //! | `decision` | what the candidate decided, copied out for Python |
 //! | `observed` | Python observations into records |
 //! | `control` | the frames that control workers speak |
-//! | `guard` | the only `catch_unwind` around the candidate |
+//! | `guard` | the only `catch_unwind`: around the candidate, and around everything a service calls |
 #![deny(unsafe_code)]
 
 mod control;
@@ -16,6 +17,7 @@ mod guard;
 mod native;
 mod observed;
 mod scope;
+mod work;
 
 use pyo3::prelude::*;
 
@@ -29,12 +31,11 @@ mod _core {
     #[pymodule_export]
     use super::native::NativeSeam;
 
-    use pyo3::prelude::*;
+    /// Digest of the Rust sources of this build.
+    #[pymodule_export]
+    const BUILD: &str = crossfade_seam::BUILD;
 
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crossfade_seam::fork::register();
-        super::guard::install_hook();
-        module.add("BUILD", crossfade_seam::BUILD)
-    }
+    /// Whether this is a debug build.
+    #[pymodule_export]
+    const DEBUG: bool = cfg!(debug_assertions);
 }

@@ -1,69 +1,42 @@
 //! `NativeSeam`: what the Python seam calls for each request.
 
-use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use crossfade_core::Policy;
 use crossfade_core::policy::{Rejects, RouteId};
-use crossfade_core::{Outcome, Policy, Scratch, Timestamp};
 use crossfade_exchange::{Exchange, record};
 use crossfade_seam::emitter::Emitter;
-use crossfade_seam::engine::{Answer, Engine, Place, Settled, timed};
+use crossfade_seam::engine::{Engine, clock_micros};
 use crossfade_seam::follower::Paths;
 use crossfade_seam::fork;
 use crossfade_seam::process::Process;
 use crossfade_seam::stage::Stage;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::decision::Decision;
-use crate::guard::guarded;
+use crate::guard::{self, guarded, may_panic};
 use crate::observed;
 use crate::scope::{self, Parts};
-
-/// Answers of [`NativeSeam::admit`]: what the candidate said, in the low bits. All answers fit a cached Python int.
-mod code {
-    pub const NOT_RUN: u8 = 0;
-    pub const SAME: u8 = 1;
-    pub const CHANGED: u8 = 2;
-    pub const REFUSED: u8 = 3;
-    pub const UNSUPPORTED: u8 = 4;
-    pub const FAILED: u8 = 5;
-    /// The client gets the candidate's answer.
-    pub const CANDIDATE_ANSWERS: u8 = 16;
-    /// The control has to run.
-    pub const CONTROL_RUNS: u8 = 32;
-    /// The exchange is to be recorded.
-    pub const RECORDS: u8 = 64;
-}
+use crate::work::{Work, code};
 
 /// Answers of [`NativeSeam::place`].
 mod place {
     /// The route is not `off`: the seam decides.
     pub const DECIDES: u8 = 1;
-    /// The decision looks at the body.
-    pub const NEEDS_BODY: u8 = 2;
     /// The exchange is to be recorded.
-    pub const RECORDS: u8 = 4;
+    pub const RECORDS: u8 = 2;
 }
 
-thread_local! {
-    static WORK: RefCell<Work> = RefCell::default();
-}
-
-/// One thread's buffers, and what its last decision was.
-#[derive(Default)]
-struct Work {
-    scratch: Scratch,
-    last: Option<(Place, Answer, Settled, u64)>,
-}
-
-/// One seam: policy, stages, limits and records. Usable from any thread, and after a fork.
+/// One seam: policy, stages, limits and records. Usable from any thread, and after a fork. No method raises for what a
+/// request holds, and none lets a panic out.
 #[pyclass(module = "crossfade._core", frozen)]
 pub struct NativeSeam {
     policy: Policy,
+    text: String,
     paths: Paths,
     capture: Option<PathBuf>,
     process: ArcSwapOption<Process>,
@@ -72,29 +45,42 @@ pub struct NativeSeam {
 impl NativeSeam {
     /// This process's half. Made with the first call after a fork: nothing with a thread or a file exists before.
     fn process(&self) -> arc_swap::Guard<Option<Arc<Process>>> {
-        let process = self.process.load();
-        match &*process {
-            Some(process) if process.generation == fork::generation() => {}
-            _ => {
-                self.process.store(Some(self.start()));
-                return self.process.load();
-            }
+        let current = self.process.load();
+        match &*current {
+            Some(process) if process.generation == fork::generation() => current,
+            _ => self.start(current),
         }
-        process
     }
 
     #[cold]
-    fn start(&self) -> Arc<Process> {
+    fn start(&self, before: arc_swap::Guard<Option<Arc<Process>>>) -> arc_swap::Guard<Option<Arc<Process>>> {
+        // A forked child's copy of its parent's half: its threads are gone and its locks may be held, so it is never
+        // dropped.
+        std::mem::forget(before.clone());
         // A capture directory that cannot be used is counted, not raised: the service comes first.
         let emitter = self.capture.as_ref().map(|directory| Emitter::start(directory.clone()));
-        Process::start(self.policy.clone(), &self.paths, emitter)
+        let process = Process::start(self.policy.clone(), &self.text, &self.paths, emitter, before.is_some());
+        // Whoever comes second drops its own, and its threads end.
+        self.process.compare_and_swap(&*before, Some(process));
+        self.process.load()
     }
 
-    /// Runs `f` with this process and its engine.
-    fn with<T>(&self, f: impl FnOnce(&Process, &Engine) -> T) -> T {
-        let process = self.process();
-        let process = process.as_ref().expect("process() has just stored one");
-        f(process, &process.engine_guard())
+    /// Runs `f` with this process and its engine. A panic of ours is counted and answered by `fallback`, which leaves
+    /// everything to the control.
+    fn with<T>(&self, at: &str, fallback: T, f: impl FnOnce(&Process, &Arc<Engine>) -> T) -> T {
+        let ran = guarded(|| {
+            let process = self.process();
+            let process = process.as_ref().expect("process() has just stored one");
+            may_panic(at);
+            f(process, &process.engine_guard())
+        });
+        ran.unwrap_or_else(|| {
+            if let Some(process) = self.process.load().as_ref() {
+                process.panics.add();
+                process.note_failure(guard::message());
+            }
+            fallback
+        })
     }
 }
 
@@ -108,31 +94,41 @@ impl NativeSeam {
     #[pyo3(signature = (*, policy_path, text, state_directory, capture_directory))]
     fn new(
         policy_path: PathBuf,
-        text: &str,
+        text: String,
         state_directory: PathBuf,
         capture_directory: Option<PathBuf>,
     ) -> PyResult<Self> {
-        let policy = Policy::parse(&policy_path.display().to_string(), text)
+        let policy = Policy::parse(&policy_path.display().to_string(), &text)
             .map_err(|errors| PyValueError::new_err(errors.to_string()))?;
+        fork::register();
+        guard::install_hook();
         Ok(Self {
             policy,
+            text,
             paths: Paths { policy: policy_path, directory: state_directory },
             capture: capture_directory,
             process: ArcSwapOption::empty(),
         })
     }
 
-    /// What to do with a request before its body is read: a sum of 1 (the seam decides), 2 (the decision looks at the
-    /// body) and 4 (the exchange is to be recorded). 0: leave it alone.
-    fn place(&self, scope: &Bound<'_, PyDict>) -> u8 {
-        self.with(|process, engine| {
+    /// Whether exchanges are recorded.
+    #[getter]
+    fn records(&self) -> bool {
+        self.capture.is_some()
+    }
+
+    /// What to do with a request before its body is read: a sum of 1 (the seam decides) and 2 (the exchange is to be
+    /// recorded). 0: leave it alone; the control decides, and the candidate does not count it.
+    fn place(&self, scope: &Bound<'_, PyAny>) -> u8 {
+        self.with("place", 0, |process, engine| {
             let records = if process.emitter.is_some() { place::RECORDS } else { 0 };
-            match place_of(engine, scope) {
-                Some(place) if place.stage > Stage::Off => {
-                    let body = if engine.needs_body(place.route) { place::NEEDS_BODY } else { 0 };
-                    place::DECIDES | body | records
+            match scope::place(engine, scope) {
+                Some(place) if place.stage > Stage::Off => place::DECIDES | records,
+                Some(place) => {
+                    engine.missed(place.route, clock_micros());
+                    records
                 }
-                _ => records,
+                None => records,
             }
         })
     }
@@ -141,96 +137,112 @@ impl NativeSeam {
     ///
     /// Low four bits: 0 not run, 1 accepted unchanged, 2 accepted and changed, 3 refused, 4 unsupported, 5 failed; plus
     /// 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be recorded.
-    fn admit(&self, scope: &Bound<'_, PyDict>, body: &[u8], now: u64) -> u8 {
-        self.with(|process, engine| {
+    fn admit(&self, scope: &Bound<'_, PyAny>, body: &Bound<'_, PyAny>, now: u64) -> u8 {
+        let control_only = code::NOT_RUN | code::CONTROL_RUNS;
+        self.with("admit", control_only, |process, engine| {
             let records = if process.emitter.is_some() { code::RECORDS } else { 0 };
-            let control_only = code::NOT_RUN | code::CONTROL_RUNS | records;
-            let Some(place) = place_of(engine, scope) else { return control_only };
+            let Some(place) = scope::place(engine, scope) else { return control_only | records };
             if place.stage == Stage::Off {
-                return control_only;
+                engine.missed(place.route, now);
+                return control_only | records;
             }
-            let Some(parts) = Parts::of(scope, true) else { return control_only };
-            WORK.with(|work| {
-                // Python code can run inside a conversion and come back here; that request goes to the control.
-                let Ok(mut work) = work.try_borrow_mut() else { return control_only };
-                work.decide(engine, place, &parts, body, now).map_or(control_only, |code| code | records)
-            })
+            // Python code can run in here and come back for another request; so the buffers are not borrowed yet.
+            let taken = Parts::of(scope).zip(body.cast::<PyBytes>().ok());
+            Work::with(|work| match taken {
+                Some((parts, body)) => work.decide(process, engine, place, &parts, body.as_bytes(), now),
+                None => work.unable(engine, place, now),
+            }) | records
         })
     }
 
-    /// The last decision of this thread, copied; None when the candidate did not run. Call it before anything else is
-    /// awaited.
+    /// The last decision of this thread, copied, once; None when the candidate was not asked, or had nothing to say but
+    /// "unchanged". Call it before anything else is awaited.
     fn decision(&self) -> Option<Decision> {
-        self.with(|_, engine| {
-            WORK.with_borrow(|work| {
-                let (place, answer, settled, nanos) = work.last?;
-                // The policy may have been replaced in between; a route that is gone has no decision.
-                let route = engine.policy.routes.get(usize::from(place.route.0))?;
-                Some(Decision::copy(
-                    &engine.policy,
-                    route,
-                    place.stage.word(),
-                    answer,
-                    settled.candidate_answers,
-                    nanos,
-                    &work.scratch,
-                ))
-            })
+        self.with("decision", None, |_, _| Work::with(Work::decision))
+    }
+
+    /// Lets the candidate count a request that the control decides alone although the route is not `off`.
+    ///
+    /// `body`: what is there of it; None: nothing is known, and the candidate answers for nobody until that does not
+    /// matter any more.
+    #[pyo3(signature = (scope, body, now))]
+    fn pass_by(&self, scope: &Bound<'_, PyAny>, body: Option<&[u8]>, now: u64) {
+        self.with("pass_by", (), |_, engine| {
+            let Some(place) = scope::place(engine, scope) else { return };
+            let Some((parts, body)) = Parts::of(scope).zip(body) else { return engine.missed(place.route, now) };
+            if !Work::with(|work| work.count(engine, place, &parts, body, now)) {
+                engine.missed(place.route, now);
+            }
         })
     }
 
-    /// Records one exchange; drops it, counted, when the emitter has no room. Never waits.
+    /// Records one exchange; drops it, counted, when the emitter has no room or something is not as it should be. Never
+    /// waits and never raises. Returns whether it is recorded.
     ///
     /// `body` is None where it was not kept; `control` is a `crossfade.Observation` or None.
     #[pyo3(signature = (scope, body, body_bytes, now, decision, control, control_digest))]
     #[allow(clippy::too_many_arguments)]
     fn record(
         &self,
-        scope: &Bound<'_, PyDict>,
+        scope: &Bound<'_, PyAny>,
         body: Option<&[u8]>,
         body_bytes: u64,
         now: u64,
         decision: Option<&Bound<'_, Decision>>,
         control: Option<&Bound<'_, PyAny>>,
         control_digest: String,
-    ) -> PyResult<bool> {
-        let control = control.map(observed::observation).transpose()?;
-        let Some(parts) = Parts::of(scope, true) else { return Ok(false) };
-        let Some(request) = parts.with_request(&[], |request| scope::record(request, body, body_bytes)) else {
-            return Ok(false);
-        };
+    ) -> bool {
         let decision = decision.map(Bound::get);
-        Ok(self.with(|process, engine| {
+        // Python code can run in here.
+        let taken = guarded(|| {
+            let control = control.map(observed::observation).transpose().ok()?;
+            let request = Parts::of(scope)?.with_request(&[], |request| scope::record(request, body, body_bytes))?;
+            Some((request, control))
+        });
+        self.with("record", false, |process, engine| {
             let Some(emitter) = &process.emitter else { return false };
-            let place = place_of(engine, scope);
+            let place = scope::place(engine, scope);
             let route = place.map(|place| engine.policy.route(place.route));
-            let exchange = Exchange {
-                version: record::VERSION,
-                route: route.map_or_else(String::new, |route| route.name.to_string()),
-                received_at: now,
-                worker: u64::from(std::process::id()),
-                epoch: process.epoch,
-                sequence: process.next_sequence(),
-                stage: decision.map_or("off", |decision| decision.stage).to_owned(),
-                authoritative: match decision {
-                    Some(decision) if decision.candidate_answers => "candidate",
-                    _ => "control",
-                }
-                .to_owned(),
-                request,
-                control,
-                candidate: decision.map(|decision| decision.observation.clone()),
-                build: crossfade_seam::BUILD.to_owned(),
-                policy: route.map_or_else(String::new, |route| route.digest.to_string()),
-                control_digest,
-            };
-            let sent = emitter.emit(exchange);
-            if let Some(place) = place {
-                let counts = engine.counts(place.route);
-                if sent { counts.emitted.add() } else { counts.dropped.add() }
+            let sent = taken.flatten().is_some_and(|(request, control)| {
+                emitter.emit(Exchange {
+                    version: record::VERSION,
+                    route: match decision {
+                        Some(decision) => decision.route.clone(),
+                        None => route.map_or_else(String::new, |route| route.name.to_string()),
+                    },
+                    received_at: now,
+                    worker: u64::from(std::process::id()),
+                    epoch: process.epoch,
+                    sequence: process.next_sequence(),
+                    stage: match decision {
+                        Some(decision) => decision.stage,
+                        None => place.map_or(Stage::Off, |place| place.stage).word(),
+                    }
+                    .to_owned(),
+                    authoritative: match decision {
+                        Some(decision) if decision.candidate_answers => "candidate",
+                        _ => "control",
+                    }
+                    .to_owned(),
+                    request,
+                    control,
+                    candidate: decision.map(|decision| decision.observation.clone()),
+                    build: crossfade_seam::BUILD.to_owned(),
+                    policy: match decision {
+                        Some(decision) => decision.policy.clone(),
+                        None => route.map_or_else(String::new, |route| route.digest.to_string()),
+                    },
+                    control_digest,
+                })
+            });
+            match (place, sent) {
+                (Some(place), true) => engine.counts(place.route).emitted.add(),
+                (Some(place), false) => engine.counts(place.route).dropped.add(),
+                (None, true) => process.passed_emitted.add(),
+                (None, false) => process.passed_dropped.add(),
             }
             sent
-        }))
+        })
     }
 
     /// Names of the policy's routes, in its order.
@@ -239,27 +251,31 @@ impl NativeSeam {
     }
 
     /// Name of the route that a scope belongs to, or None.
-    fn route_of(&self, scope: &Bound<'_, PyDict>) -> Option<String> {
-        self.with(|_, engine| place_of(engine, scope).map(|place| engine.policy.route(place.route).name.to_string()))
+    fn route_of(&self, scope: &Bound<'_, PyAny>) -> Option<String> {
+        self.with("route_of", None, |_, engine| {
+            scope::place(engine, scope).map(|place| engine.policy.route(place.route).name.to_string())
+        })
     }
 
     /// The largest body in bytes that a route's decision needs, or None: a longer one is refused as it is.
-    fn max_body(&self, scope: &Bound<'_, PyDict>) -> Option<usize> {
-        self.with(|_, engine| engine.policy.route(place_of(engine, scope)?.route).max_body)
+    fn max_body(&self, scope: &Bound<'_, PyAny>) -> Option<usize> {
+        self.with("max_body", None, |_, engine| engine.policy.route(scope::place(engine, scope)?.route).max_body)
     }
 
     /// Whether a route's refusals are rendered as problem details instead of by the control.
-    fn problem_json(&self, scope: &Bound<'_, PyDict>) -> bool {
-        self.with(|_, engine| {
-            place_of(engine, scope)
+    fn problem_json(&self, scope: &Bound<'_, PyAny>) -> bool {
+        self.with("problem_json", false, |_, engine| {
+            scope::place(engine, scope)
                 .is_some_and(|place| engine.policy.route(place.route).rejects == Rejects::ProblemJson)
         })
     }
 
     /// What this process knows: generation of the stage file, routes held at `shadow` for another build or policy,
-    /// unusable files met, and per route its stage and counters.
+    /// unusable files met, failures, and per route its stage and counters.
+    #[pyo3(signature = () -> "dict[str, Any]")]
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.with(|process, engine| {
+        let empty = Ok(PyDict::new(py));
+        self.with("status", empty, |process, engine| {
             let (generation, held) = process.followed();
             let status = PyDict::new(py);
             status.set_item("build", crossfade_seam::BUILD)?;
@@ -268,6 +284,12 @@ impl NativeSeam {
             status.set_item("stage_errors", process.stage_errors.get())?;
             status.set_item("policy_errors", process.policy_errors.get())?;
             status.set_item("capture_error", process.emitter.as_ref().and_then(Emitter::error))?;
+            status.set_item("panics", process.panics.get())?;
+            status.set_item("last_failure", process.last_failure())?;
+            let passed = PyDict::new(py);
+            passed.set_item("emitted", process.passed_emitted.get())?;
+            passed.set_item("dropped", process.passed_dropped.get())?;
+            status.set_item("passed_through", passed)?;
             let routes = PyDict::new(py);
             for (index, route) in engine.policy.routes.iter().enumerate() {
                 let id = RouteId(index as u16);
@@ -294,32 +316,4 @@ impl NativeSeam {
             _ => true,
         })
     }
-}
-
-impl Work {
-    /// Runs the candidate and settles who answers; `None` when the scope is not as ASGI says.
-    fn decide(&mut self, engine: &Engine, place: Place, parts: &Parts<'_>, body: &[u8], now: u64) -> Option<u8> {
-        let now = Timestamp::from_micros(now);
-        let scratch = &mut self.scratch;
-        let (answer, nanos) = parts.with_request(body, |request| {
-            timed(|| guarded(|| engine.candidate(place, request, now, scratch)).unwrap_or(Answer::Failed))
-        })?;
-        let settled = engine.settle(place, answer, now, &self.scratch);
-        self.last = Some((place, answer, settled, nanos));
-        let said = match answer {
-            Answer::Decided(Outcome::Accepted(normalized)) if normalized.is_same() => code::SAME,
-            Answer::Decided(Outcome::Accepted(_)) => code::CHANGED,
-            Answer::Decided(_) => code::REFUSED,
-            Answer::Unsupported(_) => code::UNSUPPORTED,
-            Answer::Failed => code::FAILED,
-        };
-        let answers = if settled.candidate_answers { code::CANDIDATE_ANSWERS } else { 0 };
-        let control = if settled.control_runs { code::CONTROL_RUNS } else { 0 };
-        Some(said | answers | control)
-    }
-}
-
-fn place_of(engine: &Engine, scope: &Bound<'_, PyDict>) -> Option<Place> {
-    let (method, raw_path) = scope::target(scope)?;
-    engine.place(method.to_str().ok()?.as_bytes(), raw_path.as_bytes())
 }

@@ -35,7 +35,9 @@ fn outcome(value: &Bound<'_, PyAny>) -> PyResult<Outcome> {
     };
     let kind: String = value.getattr("kind")?.extract()?;
     match kind.as_str() {
-        "accepted" => Ok(Outcome::Accepted(Forward { path: bytes("path")?, query: bytes("query")?, body: bytes("body")? })),
+        "accepted" => {
+            Ok(Outcome::Accepted(Forward { path: bytes("path")?, query: bytes("query")?, body: bytes("body")? }))
+        }
         "limited" => Ok(Outcome::Limited {
             limit: value.getattr("limit")?.extract()?,
             retry_after: value.getattr("retry_after")?.extract()?,

@@ -2,6 +2,7 @@
 
 use crossfade_core::Request;
 use crossfade_exchange as exchange;
+use crossfade_seam::engine::{Engine, Place};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -20,8 +21,13 @@ pub struct Parts<'py> {
     given: Vec<(String, String)>,
 }
 
-/// Method and raw path of a scope; `None`: a scope without them, which is passed through.
-pub fn target<'py>(scope: &Bound<'py, PyDict>) -> Option<(Bound<'py, PyString>, Bound<'py, PyBytes>)> {
+/// Route and stage of a scope; `None`: it belongs to no route, or has no method or raw path. Either is passed through.
+pub fn place(engine: &Engine, scope: &Bound<'_, PyAny>) -> Option<Place> {
+    let (method, raw_path) = target(scope.cast().ok()?)?;
+    engine.place(method.to_str().ok()?.as_bytes(), raw_path.as_bytes())
+}
+
+fn target<'py>(scope: &Bound<'py, PyDict>) -> Option<(Bound<'py, PyString>, Bound<'py, PyBytes>)> {
     let py = scope.py();
     let method = scope.get_item(intern!(py, "method")).ok()??.cast_into::<PyString>().ok()?;
     // `raw_path` is optional in ASGI; `path` is decoded already and says less.
@@ -31,7 +37,8 @@ pub fn target<'py>(scope: &Bound<'py, PyDict>) -> Option<(Bound<'py, PyString>, 
 
 impl<'py> Parts<'py> {
     /// Takes a scope apart; `None` when it is not of the shape that ASGI describes.
-    pub fn of(scope: &Bound<'py, PyDict>, with_given: bool) -> Option<Self> {
+    pub fn of(scope: &Bound<'py, PyAny>) -> Option<Self> {
+        let scope = scope.cast::<PyDict>().ok()?;
         let py = scope.py();
         let (method, raw_path) = target(scope)?;
         let query = match scope.get_item(intern!(py, "query_string")).ok()? {
@@ -62,8 +69,8 @@ impl<'py> Parts<'py> {
             host.ok()?.cast_into::<PyString>().ok()
         });
         let given = match scope.get_item(intern!(py, "crossfade.given")).ok()? {
-            Some(given) if with_given => given.extract::<Vec<(String, String)>>().ok()?,
-            _ => Vec::new(),
+            Some(given) => given.extract::<Vec<(String, String)>>().ok()?,
+            None => Vec::new(),
         };
         Some(Self { method, raw_path, query, headers, peer, given })
     }

@@ -41,7 +41,8 @@ mod tests {
     #[test]
     fn buckets_are_pinned() {
         let seed = seed("salt", "api.write");
-        let buckets: Vec<u64> = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].iter().map(|k| bucket(seed, k.as_bytes())).collect();
+        let buckets: Vec<u64> =
+            ["10.0.0.1", "10.0.0.2", "10.0.0.3"].iter().map(|k| bucket(seed, k.as_bytes())).collect();
         assert_eq!(buckets, PINNED);
     }
 

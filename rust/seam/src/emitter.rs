@@ -3,7 +3,9 @@
 //! The request path never waits: a full queue drops the newest exchange, and the caller counts it. A directory that
 //! cannot be written stops the capture, not the service, and says why.
 
-use std::fs;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -11,8 +13,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossfade_exchange::Exchange;
 use crossfade_exchange::segment::Writer;
+use crossfade_exchange::{Exchange, Observation, Outcome};
 
 use crate::engine::clock_micros;
 use crate::redact::Redactor;
@@ -20,7 +22,7 @@ use crate::redact::Redactor;
 /// Exchanges that may wait: at 10,000 a second 0.4 s of a stalled disk.
 const QUEUE: usize = 4_096;
 
-/// Bytes of bodies that may wait, so that a few large bodies cannot hold a worker's memory.
+/// Bytes that may wait, so that a few large bodies cannot hold a worker's memory.
 const QUEUE_BYTES: usize = 8 << 20;
 
 /// A block is written at the latest this long after its first exchange.
@@ -52,10 +54,14 @@ impl Emitter {
         let thread = thread::Builder::new().name("crossfade-emit".into()).spawn({
             let error = Arc::clone(&error);
             move || {
-                if let Err(cause) = write(&directory, &receiver, &waiting) {
-                    // The receiver goes away with this thread: from now on every exchange is dropped and counted.
-                    let _ = error.set(format!("{}: {cause}; capture has stopped", directory.display()));
-                }
+                let written = catch_unwind(AssertUnwindSafe(|| write(&directory, &receiver, &waiting)));
+                let cause = match written {
+                    Ok(Ok(())) => return,
+                    Ok(Err(cause)) => cause.to_string(),
+                    Err(_) => "the writer panicked".to_owned(),
+                };
+                // The receiver goes away with this thread: from now on every exchange is dropped and counted.
+                let _ = error.set(format!("{}: {cause}; capture has stopped", directory.display()));
             }
         });
         if let Err(cause) = thread {
@@ -100,22 +106,28 @@ impl Emitter {
     }
 }
 
-/// What an exchange weighs in the queue: its large parts.
+/// What an exchange weighs in the queue: the parts whose size a client chooses, and something for the rest.
 fn weight(exchange: &Exchange) -> usize {
-    let forwarded = |observation: &Option<crossfade_exchange::Observation>| match observation {
-        Some(crossfade_exchange::Observation { outcome: Some(crossfade_exchange::Outcome::Accepted(forward)), .. }) => {
-            forward.body.as_ref().map_or(0, |body| body.len())
+    let forwarded = |observation: &Option<Observation>| match observation {
+        Some(Observation { outcome: Some(Outcome::Accepted(forward)), .. }) => {
+            [&forward.path, &forward.query, &forward.body].into_iter().flatten().map(|part| part.len()).sum()
         }
         _ => 0,
     };
-    512 + exchange.request.body.as_ref().map_or(0, |body| body.len())
+    let request = &exchange.request;
+    let headers: usize = request.headers.iter().map(|(name, value)| 64 + name.len() + value.len()).sum();
+    1_024
+        + request.raw_path.len()
+        + request.query.len()
+        + headers
+        + request.body.as_ref().map_or(0, |body| body.len())
         + forwarded(&exchange.control)
         + forwarded(&exchange.candidate)
 }
 
 /// The thread: redact, append, flush in time, begin a new segment when one is full.
 fn write(directory: &Path, queue: &Receiver<Message>, waiting: &AtomicUsize) -> std::io::Result<()> {
-    fs::create_dir_all(directory)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let redactor = Redactor::of_directory(directory)?;
     let mut writer: Option<Writer> = None;
     let mut flush_at: Option<Instant> = None;

@@ -3,33 +3,34 @@
 //! A decision has three steps so that the binding can put its guard around the middle one: [`Engine::place`] (which
 //! route, which stage), [`Engine::candidate`] (may panic: it is the candidate), [`Engine::settle`] (who answers).
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crossfade_core::limit::{Limit, Strategy};
-use crossfade_core::policy::{Policy, RouteId};
+use crossfade_core::policy::{Policy, Route, RouteId};
 use crossfade_core::{Outcome, Request, Scratch, Timestamp, Unsupported, admit};
-use crossfade_store::memory::Memory;
 
 use crate::counts::Counts;
 use crate::stage::{Fault, Stage, Stages};
 use crate::switch::Switch;
+use crate::tally::Tally;
 
-/// Policy, limiter, switches and counts.
+/// Policy, counts of limits, switches and counters.
 #[derive(Debug)]
 pub struct Engine {
     /// The policy.
     pub policy: Policy,
-    limiter: Arc<Memory>,
+    tally: Arc<Tally>,
     routes: Vec<RouteState>,
 }
 
 #[derive(Debug)]
 struct RouteState {
     switch: Switch,
-    counts: Counts,
-    longest_window: u64,
-    needs_body: bool,
+    counts: Arc<Counts>,
+    /// A route that is not live counts in one of this route's limits, so its control needs to see this one's traffic.
+    shares: AtomicBool,
 }
 
 /// Where a request stands: its route and that route's stage.
@@ -52,6 +53,9 @@ pub enum Answer {
     Failed,
 }
 
+/// Message and code of an injected fault.
+const INJECTED: &str = "injected fault";
+
 /// Who answers, and what else has to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settled {
@@ -62,101 +66,156 @@ pub struct Settled {
 }
 
 impl Engine {
-    /// An engine with every route `off` and empty counts. `before` lends its counters where its limits are the same.
+    /// An engine with every route `off`. Of the one `before` it keeps the counters of routes by name, and the counts of
+    /// limits where all limits are the same; otherwise those start cold.
     pub fn new(policy: Policy, before: Option<&Engine>) -> Self {
-        let limiter = match before {
-            Some(before) if before.policy.limits == policy.limits => Arc::clone(&before.limiter),
-            _ => Arc::new(Memory::new(policy.max_keys)),
+        let now = clock_micros();
+        let tally = match before {
+            Some(before) if before.policy.limits == policy.limits => Arc::clone(&before.tally),
+            before => {
+                let tally = Tally::new(&policy);
+                if before.is_some() {
+                    tally.chill(now);
+                }
+                Arc::new(tally)
+            }
         };
-        let routes = policy
-            .routes
-            .iter()
-            .map(|route| RouteState {
-                switch: Switch::default(),
-                counts: Counts::default(),
-                longest_window: route.limits.iter().map(|&id| memory_of(policy.limit(id))).max().unwrap_or(0),
-                needs_body: route.json.is_some() || route.max_body.is_some(),
-            })
-            .collect();
-        Self { policy, limiter, routes }
+        let mut routes = Vec::with_capacity(policy.routes.len());
+        for route in &policy.routes {
+            let known = before.and_then(|before| Some((before, before.policy.route_named(&route.name)?)));
+            if let Some((before, id)) = known
+                && !counts_alike(before.policy.route(id), route)
+            {
+                tally.missed(&route.limits, now);
+            }
+            let counts = known.map_or_else(Arc::default, |(before, id)| Arc::clone(&before.state(id).counts));
+            routes.push(RouteState { switch: Switch::default(), counts, shares: AtomicBool::new(false) });
+        }
+        Self { policy, tally, routes }
+    }
+
+    /// Lets the candidate answer for nobody until every limit's longest memory has passed: this process's control has
+    /// counted what the candidate has not.
+    pub fn chill(&self) {
+        self.tally.chill(clock_micros());
     }
 
     /// Takes over a stage file. A row that was set for another build or policy counts as `shadow` at most; returns the
-    /// names of such routes.
+    /// names of the routes that this lowers.
     pub fn follow(&self, stages: &Stages) -> Vec<&str> {
         let mut held = Vec::new();
         for (route, state) in self.policy.routes.iter().zip(&self.routes) {
             let row = stages.routes.get(&*route.name);
             let ours = row.is_none_or(|row| row.subject.build == crate::BUILD && row.subject.policy == *route.digest);
-            if !ours {
+            if !ours && row.is_some_and(|row| row.stage > Stage::Shadow) {
                 held.push(&*route.name);
             }
             state.switch.set(&route.name, row, if ours { Stage::Live } else { Stage::Shadow });
+        }
+        for (route, state) in self.policy.routes.iter().zip(&self.routes) {
+            let shares = self.policy.routes.iter().zip(&self.routes).any(|(other, others)| {
+                other.name != route.name
+                    && others.switch.stage() != Stage::Live
+                    && route.limits.iter().any(|&id| other.limits.contains(&id) && self.tally.crosses_routes(id))
+            });
+            state.shares.store(shares, Ordering::Relaxed);
         }
         held
     }
 
     /// The route of a request and its stage; `None`: passed through.
-    ///
-    /// For a route that is `off` this notes that the control counts alone from now on.
     pub fn place(&self, method: &[u8], raw_path: &[u8]) -> Option<Place> {
         let route = self.policy.route_of(method, raw_path)?;
-        let state = self.state(route);
-        let stage = state.switch.stage();
-        if stage == Stage::Off && state.longest_window > 0 {
-            state.switch.missed(clock_micros(), state.longest_window);
-        }
-        Some(Place { route, stage })
+        Some(Place { route, stage: self.state(route).switch.stage() })
     }
 
-    /// Runs the candidate, and the fault that was injected into it.
+    /// Notes that the control counts a request of `route` alone, which leaves the candidate's counts short of it.
+    pub fn missed(&self, route: RouteId, now: u64) {
+        self.tally.missed(&self.policy.route(route).limits, now);
+    }
+
+    /// Runs the candidate, and then the fault that was injected into it: after it has counted, so that a fault in one
+    /// route leaves no counts short.
     ///
     /// # Panics
     ///
     /// Where the candidate has a bug, or a panic was injected: the caller catches it and says [`Answer::Failed`].
     pub fn candidate(&self, place: Place, request: &Request<'_>, now: Timestamp, scratch: &mut Scratch) -> Answer {
-        scratch.clear();
+        let decided = admit(&self.policy, place.route, self.tally.limiter(), request, now, scratch);
         match self.state(place.route).switch.fault() {
-            Some(Fault::Panic) => panic!("injected fault"),
-            Some(Fault::Unsupported) => return Answer::Unsupported(Unsupported("injected fault")),
+            Some(Fault::Panic) => panic!("{INJECTED}"),
+            Some(Fault::Unsupported) => return Answer::Unsupported(Unsupported(INJECTED)),
             None => {}
         }
-        match admit(&self.policy, place.route, &*self.limiter, request, now, scratch) {
+        match decided {
             Ok(outcome) => Answer::Decided(outcome),
             Err(unsupported) => Answer::Unsupported(unsupported),
         }
     }
 
     /// Who answers, given what the candidate made of the request.
-    pub fn settle(&self, place: Place, answer: Answer, now: Timestamp, scratch: &Scratch) -> Settled {
+    pub fn settle(
+        &self,
+        place: Place,
+        answer: Answer,
+        request: &Request<'_>,
+        now: Timestamp,
+        scratch: &Scratch,
+    ) -> Settled {
         let state = self.state(place.route);
+        let route = self.policy.route(place.route);
         state.counts.candidate.add();
         match answer {
             Answer::Decided(_) => {}
             Answer::Unsupported(_) => state.counts.unsupported.add(),
-            Answer::Failed => state.counts.failed.add(),
+            Answer::Failed => {
+                state.counts.failed.add();
+                if state.switch.fault().is_none() {
+                    // Nobody knows what it had counted.
+                    self.tally.missed(&route.limits, now.micros());
+                }
+            }
         }
-        // The key that was counted is the key that is switched, so that no client is split over two counters.
-        let first = scratch.charges().next();
-        let key = first.map_or(scratch.client.as_bytes(), |charge| charge.key);
         let wanted = matches!(answer, Answer::Decided(_)) && place.stage > Stage::Shadow;
-        let candidate_answers = wanted && state.switch.candidate_answers(place.stage, key, now.micros());
-        if wanted && !candidate_answers && !state.switch.warm(now.micros()) {
+        let mut settled = Settled { candidate_answers: false, control_runs: true };
+        if wanted && !self.tally.warm(&route.limits, now.micros()) {
             state.counts.cold.add();
+        } else if wanted {
+            let key = self.cutover_key(route, request, scratch);
+            settled.candidate_answers = state.switch.candidate_answers(place.stage, &key);
+            settled.control_runs =
+                place.stage != Stage::Live || state.shares.load(Ordering::Relaxed) || state.switch.drift_sampled(&key);
         }
-        let control_runs = !candidate_answers || place.stage != Stage::Live || state.switch.drift_sampled(key);
-        if candidate_answers {
+        if settled.candidate_answers {
             state.counts.answered_by_candidate.add();
         }
-        if control_runs {
+        if settled.control_runs {
             state.counts.control.add();
         }
-        Settled { candidate_answers, control_runs }
+        settled
     }
 
-    /// Whether the route's decision looks at the body.
-    pub fn needs_body(&self, route: RouteId) -> bool {
-        self.state(route).needs_body
+    /// The answer for a request that cannot be put to the candidate at all.
+    pub fn unable(&self, place: Place, now: u64, why: &'static str) -> (Answer, Settled) {
+        let counts = self.counts(place.route);
+        counts.unsupported.add();
+        counts.control.add();
+        self.missed(place.route, now);
+        (Answer::Unsupported(Unsupported(why)), Settled { candidate_answers: false, control_runs: true })
+    }
+
+    /// Whom the stage is switched for: the key that is counted, so that no client is split over two counters.
+    fn cutover_key<'a>(&self, route: &Route, request: &Request<'_>, scratch: &'a Scratch) -> Cow<'a, [u8]> {
+        let Some(id) = route.cutover_key else { return Cow::Borrowed(scratch.client.as_bytes()) };
+        if let Some(charge) = scratch.charges().find(|charge| charge.limit == id) {
+            return Cow::Borrowed(charge.key);
+        }
+        // Refused before it was counted: the same client all the same.
+        let mut key = Vec::new();
+        match self.policy.limit(id).key.write(&route.name, &scratch.client, request, &mut key) {
+            Ok(true) => Cow::Owned(key),
+            _ => Cow::Borrowed(scratch.client.as_bytes()),
+        }
     }
 
     /// Counters of a route.
@@ -174,15 +233,9 @@ impl Engine {
     }
 }
 
-/// How long one hit matters to a limit, in microseconds.
-fn memory_of(limit: &Limit) -> u64 {
-    let window = limit.rate.window().saturating_mul(1_000_000);
-    match limit.strategy {
-        Strategy::FixedWindow | Strategy::MovingWindow => window,
-        // The window before still weighs.
-        Strategy::SlidingWindowCounter => window.saturating_mul(2),
-        Strategy::Gcra { burst } => (window / limit.rate.amount.max(1) + 1).saturating_mul(burst),
-    }
+/// Whether two policies' versions of a route count the same requests in the same limits.
+fn counts_alike(one: &Route, other: &Route) -> bool {
+    one.limits == other.limits && one.limits_stand == other.limits_stand && one.patterns == other.patterns
 }
 
 /// Nanoseconds that `f` took, by a monotonic clock, with what it gave.

@@ -1,11 +1,13 @@
-//! Follows the stage file and the policy file: one thread per process, started with the first request after a fork.
+//! Follows the stage file and the policy file: one thread per process, started with the first request after a fork. It
+//! ends with the process's half of the seam.
 //!
 //! It compares contents, not times, so that a restored backup is seen too. A file that cannot be used changes nothing
 //! and is counted; a stage file that is gone means `off`.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,17 +30,23 @@ pub struct Paths {
     pub directory: PathBuf,
 }
 
-/// Starts the thread. It ends with the process.
-pub fn start(process: &Arc<Process>, paths: Paths) -> std::io::Result<()> {
-    let process = Arc::clone(process);
+/// Starts the thread. `policy` is the text of the policy that the process began with.
+pub fn start(process: &Arc<Process>, paths: Paths, mut policy: Vec<u8>) -> std::io::Result<()> {
+    let process: Weak<Process> = Arc::downgrade(process);
     thread::Builder::new().name("crossfade-follow".into()).spawn(move || {
-        let mut policy = fs::read(&paths.policy).unwrap_or_default();
         let mut announced = None;
-        loop {
-            announce(&process, &paths, &mut announced);
+        while let Some(process) = process.upgrade() {
+            // A turn that panics must not end the thread: nobody would hear that a route is off.
+            let turn = catch_unwind(AssertUnwindSafe(|| {
+                follow_policy(&process, &paths, &mut policy);
+                follow_stages(&process, &process.engine(), &paths);
+                announce(&process, &paths, &mut announced);
+            }));
+            if turn.is_err() {
+                process.policy_errors.add();
+            }
+            drop(process);
             thread::sleep(INTERVAL);
-            follow_policy(&process, &paths, &mut policy);
-            follow_stages(&process, &process.engine(), &paths);
         }
     })?;
     Ok(())
@@ -56,25 +64,22 @@ fn announce(process: &Process, paths: &Paths, last: &mut Option<(Worker, Instant
     }
 }
 
-/// Takes over a policy file that has changed and is good.
-fn follow_policy(process: &Process, paths: &Paths, last: &mut Vec<u8>) {
+/// Takes over a policy file that has changed and is good. `last` is what was looked at last.
+pub fn follow_policy(process: &Process, paths: &Paths, last: &mut Vec<u8>) {
     let Ok(bytes) = fs::read(&paths.policy) else { return process.policy_errors.add() };
     if bytes == *last {
         return;
     }
+    *last = bytes;
     let name = paths.policy.display().to_string();
-    match std::str::from_utf8(&bytes).ok().and_then(|text| Policy::parse(&name, text).ok()) {
+    match std::str::from_utf8(last).ok().and_then(|text| Policy::parse(&name, text).ok()) {
         Some(policy) => {
             let engine = Engine::new(policy, Some(&process.engine()));
             // Stages first: a request never meets a new policy with every route off.
             follow_stages(process, &engine, paths);
             process.replace(engine);
-            *last = bytes;
         }
-        None => {
-            process.policy_errors.add();
-            *last = bytes;
-        }
+        None => process.policy_errors.add(),
     }
 }
 

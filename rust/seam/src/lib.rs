@@ -7,7 +7,8 @@
 //! | [`ledger`] | the append-only record beside it |
 //! | [`bucket`] | which keys a canary takes |
 //! | [`switch`] | a route's stage as the request path reads it |
-//! | [`engine`] | policy and counts, and one decision at the seam |
+//! | [`tally`] | what the candidate has counted, and whether that is all |
+//! | [`engine`] | one decision at the seam |
 //! | [`process`] | what belongs to one process |
 //! | [`counts`], [`redact`] | what happened, per route; what a capture may not hold |
 //! | [`emitter`], [`follower`] | the two threads, started lazily after a fork |
@@ -28,6 +29,7 @@ pub mod redact;
 pub mod stage;
 pub mod stage_file;
 pub mod switch;
+pub mod tally;
 pub mod workers;
 
 /// Digest of the Rust sources that this build was made of; see `build.rs`.

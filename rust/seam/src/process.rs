@@ -25,11 +25,18 @@ pub struct Process {
     pub policy_errors: Count,
     /// Polls that found a stage file which cannot be used.
     pub stage_errors: Count,
-    /// The emitter, where a capture directory is set and usable.
+    /// Requests of no route that went to the emitter.
+    pub passed_emitted: Count,
+    /// Requests of no route that could not be recorded.
+    pub passed_dropped: Count,
+    /// Panics of ours outside the candidate.
+    pub panics: Count,
+    /// The emitter, where a capture directory is set.
     pub emitter: Option<Emitter>,
     engine: ArcSwap<Engine>,
     sequence: AtomicU64,
     followed: Mutex<Followed>,
+    last_failure: Mutex<Option<String>>,
 }
 
 /// The last good stage file, and the routes held back for another subject.
@@ -40,11 +47,18 @@ struct Followed {
 }
 
 impl Process {
-    /// A process with its stages read and its threads started.
-    pub fn start(policy: Policy, paths: &Paths, emitter: Option<Emitter>) -> Arc<Self> {
+    /// A process with its files read and its threads started. `text` is the policy's as it was parsed.
+    ///
+    /// `inherits`: it is a fork of one that has served already, so the control has counts that the candidate has not.
+    pub fn start(policy: Policy, text: &str, paths: &Paths, emitter: Option<Emitter>, inherits: bool) -> Arc<Self> {
         let process = Arc::new(Self::new(policy, emitter));
+        if inherits {
+            process.engine().chill();
+        }
+        let mut text = text.as_bytes().to_vec();
+        follower::follow_policy(&process, paths, &mut text);
         follower::follow_stages(&process, &process.engine(), paths);
-        if follower::start(&process, paths.clone()).is_err() {
+        if follower::start(&process, paths.clone(), text).is_err() {
             // No thread to be had: the stages stay as read, which the count makes visible.
             process.stage_errors.add();
         }
@@ -57,11 +71,25 @@ impl Process {
             epoch: clock_micros(),
             policy_errors: Count::default(),
             stage_errors: Count::default(),
+            passed_emitted: Count::default(),
+            passed_dropped: Count::default(),
+            panics: Count::default(),
             emitter,
             engine: ArcSwap::from_pointee(Engine::new(policy, None)),
             sequence: AtomicU64::new(0),
             followed: Mutex::default(),
+            last_failure: Mutex::default(),
         }
+    }
+
+    /// Keeps the message of a failure for `status`: nothing else says it where nothing is recorded.
+    pub fn note_failure(&self, message: String) {
+        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
+    }
+
+    /// Message of the last failure, the candidate's or ours.
+    pub fn last_failure(&self) -> Option<String> {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The engine now.

@@ -65,8 +65,8 @@ impl Redactor {
             return;
         }
         for observation in [&mut exchange.control, &mut exchange.candidate].into_iter().flatten() {
-            for charge in observation.charges.iter_mut().flatten() {
-                for (value, stand_in) in &values {
+            for (value, stand_in) in &values {
+                for charge in observation.charges.iter_mut().flatten() {
                     replace(&mut charge.key, value, stand_in);
                 }
             }
@@ -83,13 +83,16 @@ impl Redactor {
     }
 }
 
-/// Replaces every occurrence of `value` in `key`.
+/// Replaces `value` in `key` where it is a whole part of it, or several: parts are joined by `/`.
 fn replace(key: &mut Vec<u8>, value: &[u8], stand_in: &[u8]) {
     let mut at = 0;
     while let Some(found) = key[at..].windows(value.len()).position(|window| window == value) {
-        let start = at + found;
-        key.splice(start..start + value.len(), stand_in.iter().copied());
-        at = start + stand_in.len();
+        let (start, end) = (at + found, at + found + value.len());
+        let whole = (start == 0 || key[start - 1] == b'/') && (end == key.len() || key[end] == b'/');
+        if whole {
+            key.splice(start..end, stand_in.iter().copied());
+        }
+        at = if whole { start + stand_in.len() } else { start + 1 };
     }
 }
 
@@ -118,5 +121,20 @@ mod tests {
         assert_ne!(one.request.headers, other.request.headers);
         let charges = one.control.unwrap().charges.unwrap();
         assert_eq!(charges[0].key, [b"api/".as_slice(), &one.request.headers[0].1].concat());
+    }
+
+    /// A short credential is replaced where it was counted by, and other parts of the key stay readable.
+    #[test]
+    fn parts_are_replaced_whole() {
+        for (key, expected) in
+            [("a", "R"), ("api/a", "api/R"), ("a/1.a.3/a", "R/1.a.3/R"), ("banana/aa", "banana/aa"), ("", "")]
+        {
+            let mut bytes = key.as_bytes().to_vec();
+            replace(&mut bytes, b"a", b"R");
+            assert_eq!(bytes, expected.as_bytes());
+        }
+        let mut bytes = b"api/Basic a/b=".to_vec();
+        replace(&mut bytes, b"Basic a/b=", b"R");
+        assert_eq!(bytes, b"api/R");
     }
 }

@@ -50,9 +50,7 @@ impl FromStr for Stage {
 
     /// `off`, `shadow`, `live`, `canary:5`, `canary=0.5`, `canary 5 %`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!("{text:?} is no stage; use off, shadow, canary:PERCENT (0.01 to 99.99) or live")
-        };
+        let wrong = || format!("{text:?} is no stage; use off, shadow, canary:PERCENT (0.01 to 99.99) or live");
         match text.trim() {
             "off" => Ok(Self::Off),
             "shadow" => Ok(Self::Shadow),
@@ -148,7 +146,8 @@ mod tests {
     /// What is written is read back, for every stage.
     #[test]
     fn stages_round_trip() {
-        for stage in [Stage::Off, Stage::Shadow, Stage::Canary(1), Stage::Canary(50), Stage::Canary(2_500), Stage::Live] {
+        for stage in [Stage::Off, Stage::Shadow, Stage::Canary(1), Stage::Canary(50), Stage::Canary(2_500), Stage::Live]
+        {
             let text = serde_json::to_string(&stage).expect("a stage serialises");
             assert_eq!(serde_json::from_str::<Stage>(&text).expect(&text), stage);
             assert_eq!(stage.to_string().parse::<Stage>(), Ok(stage));
@@ -158,7 +157,8 @@ mod tests {
     /// A share of nothing, of everything, or finer than a basis point is no canary.
     #[test]
     fn shares_are_bounded() {
-        for text in ["canary:0", "canary:100", "canary:0.001", "canary", "canary:x", "canary:-1", "canary:nan", "Live"] {
+        for text in ["canary:0", "canary:100", "canary:0.001", "canary", "canary:x", "canary:-1", "canary:nan", "Live"]
+        {
             assert!(text.parse::<Stage>().is_err(), "{text}");
         }
     }

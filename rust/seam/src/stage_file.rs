@@ -42,7 +42,10 @@ impl std::fmt::Display for StageError {
                 path.display()
             ),
             Self::Moved { expected, found } => {
-                write!(f, "the stage file is at generation {found}, not {expected}: somebody changed it; look and try again")
+                write!(
+                    f,
+                    "the stage file is at generation {found}, not {expected}: somebody changed it; look and try again"
+                )
             }
         }
     }
@@ -62,8 +65,8 @@ pub fn read(directory: &Path) -> Result<Stages, StageError> {
         return Err(StageError::Corrupt(path, format!("{length} bytes, at most {MAX_BYTES} are read")));
     }
     let bytes = fs::read(&path).map_err(|error| StageError::Io(path.clone(), error))?;
-    let stages: Stages =
-        serde_json::from_slice(&bytes).map_err(|error| StageError::Corrupt(path.clone(), format!("no stage file: {error}")))?;
+    let stages: Stages = serde_json::from_slice(&bytes)
+        .map_err(|error| StageError::Corrupt(path.clone(), format!("no stage file: {error}")))?;
     if stages.version != VERSION {
         return Err(StageError::Corrupt(path, format!("version {}, this build reads {VERSION}", stages.version)));
     }
@@ -107,19 +110,20 @@ pub struct Written {
 ///
 /// [`StageError`]; nothing is changed then, except that a ledger that cannot be written is reported after the stages
 /// have moved.
-pub fn write(directory: &Path, changes: &[Change], expected: Option<u64>, now_micros: u64) -> Result<Written, StageError> {
+pub fn write(
+    directory: &Path,
+    changes: &[Change],
+    expected: Option<u64>,
+    now_micros: u64,
+) -> Result<Written, StageError> {
     let io_error = |path: &Path| {
         let path = path.to_owned();
         move |error| StageError::Io(path, error)
     };
     fs::create_dir_all(directory).map_err(io_error(directory))?;
     let lock_path = directory.join("stages.lock");
-    let lock = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&lock_path)
-        .map_err(io_error(&lock_path))?;
+    let lock =
+        OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path).map_err(io_error(&lock_path))?;
     lock.lock().map_err(io_error(&lock_path))?;
 
     let going_back = changes.iter().all(|change| change.stage == Stage::Off);

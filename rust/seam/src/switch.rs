@@ -17,7 +17,6 @@ pub struct Switch {
     stage: AtomicU32,
     seed: AtomicU64,
     fault: AtomicU8,
-    cold_until: AtomicU64,
 }
 
 impl Switch {
@@ -52,25 +51,12 @@ impl Switch {
         }
     }
 
-    /// Notes that the control counted a request alone at `now`: the candidate's counts are short of it until the
-    /// longest window has passed.
-    pub fn missed(&self, now: u64, longest_window: u64) {
-        self.cold_until.store(now.saturating_add(longest_window), Ordering::Relaxed);
-    }
-
-    /// Whether the candidate has counted everything that still matters.
-    pub fn warm(&self, now: u64) -> bool {
-        now >= self.cold_until.load(Ordering::Relaxed)
-    }
-
-    /// Whether the candidate answers for `key`.
-    pub fn candidate_answers(&self, stage: Stage, key: &[u8], now: u64) -> bool {
+    /// Whether the candidate answers for `key`, its counts being warm.
+    pub fn candidate_answers(&self, stage: Stage, key: &[u8]) -> bool {
         match stage {
             Stage::Off | Stage::Shadow => false,
-            Stage::Canary(points) => {
-                self.warm(now) && bucket::bucket(self.seed.load(Ordering::Acquire), key) < u64::from(points)
-            }
-            Stage::Live => self.warm(now),
+            Stage::Canary(points) => bucket::bucket(self.seed.load(Ordering::Acquire), key) < u64::from(points),
+            Stage::Live => true,
         }
     }
 
@@ -135,19 +121,10 @@ mod tests {
         for points in [1, 100, 500, 2_500, 5_000, 9_999] {
             switch.set("r", Some(&row(Stage::Canary(points))), Stage::Live);
             for (key, was) in keys.iter().zip(&mut taken) {
-                let is = switch.candidate_answers(Stage::Canary(points), key.as_bytes(), 0);
+                let is = switch.candidate_answers(Stage::Canary(points), key.as_bytes());
                 assert!(is || !*was, "{key} left at {points}");
                 *was = is;
             }
         }
-    }
-
-    /// A cold candidate answers for nobody until the longest window has passed.
-    #[test]
-    fn cold_counts_answer_nobody() {
-        let switch = Switch::default();
-        switch.missed(1_000, 60);
-        assert!(!switch.candidate_answers(Stage::Live, b"k", 1_059));
-        assert!(switch.candidate_answers(Stage::Live, b"k", 1_060));
     }
 }

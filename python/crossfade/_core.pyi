@@ -1,0 +1,179 @@
+"""
+The native half of crossfade: one seam's decisions, stages and records.
+"""
+
+from os import PathLike
+from typing import Any, Final, SupportsFloat, SupportsIndex, final
+
+from _typeshed import SupportsGetItem
+
+__all__ = ["BUILD", "DEBUG", "Decision", "NativeSeam", "decode_call", "encode_hello", "encode_reply"]
+
+BUILD: Final[str]
+"""
+Digest of the Rust sources of this build.
+"""
+
+DEBUG: Final[bool]
+"""
+Whether this is a debug build.
+"""
+
+@final
+class Decision:
+    """
+    What the candidate made of one request. Immutable.
+    """
+    @property
+    def body(self, /) -> bytes | None:
+        """
+        The rewritten body, or None where it goes on as it came.
+        """
+    @property
+    def code(self, /) -> str | None:
+        """
+        Why the request is invalid or unsupported, or the message of a failure; None when accepted or limited.
+        """
+    @property
+    def field(self, /) -> str | None:
+        """
+        The field that was refused, or None.
+        """
+    @property
+    def kind(self, /) -> str:
+        """
+        `accepted`, `limited`, `invalid`, `unsupported` or `failed`.
+        """
+    @property
+    def limit(self, /) -> str | None:
+        """
+        Name of the limit that refused, or None.
+        """
+    @property
+    def path(self, /) -> bytes | None:
+        """
+        The canonical path, or None where it goes on as it came.
+        """
+    @property
+    def query(self, /) -> bytes | None:
+        """
+        The canonical query, or None where it goes on as it came.
+        """
+    @property
+    def retry_after(self, /) -> int | None:
+        """
+        Whole seconds until a retry can succeed, or None.
+        """
+
+@final
+class NativeSeam:
+    """
+    One seam: policy, stages, limits and records. Usable from any thread, and after a fork. No method raises for what a
+    request holds, and none lets a panic out.
+    """
+    def __new__(
+        cls,
+        /,
+        *,
+        policy_path: str | PathLike[str],
+        text: str,
+        state_directory: str | PathLike[str],
+        capture_directory: str | PathLike[str] | None,
+    ) -> NativeSeam:
+        """
+        A seam by the policy in `text`, which came from the file `policy_path`.
+
+        `state_directory` holds the stage file. Exchanges are recorded below `capture_directory` if it is not None.
+        Raises ValueError with every error of the policy.
+        """
+    def admit(self, /, scope: Any, body: Any, now: SupportsIndex) -> int:
+        """
+        Runs the candidate for one request at `now` (microseconds since the epoch) where the route's stage says so.
+
+        Low four bits: 0 not run, 1 accepted unchanged, 2 accepted and changed, 3 refused, 4 unsupported, 5 failed; plus
+        16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be recorded.
+        """
+    def decision(self, /) -> Decision | None:
+        """
+        The last decision of this thread, copied, once; None when the candidate was not asked, or had nothing to say but
+        "unchanged". Call it before anything else is awaited.
+        """
+    def flush(self, /, seconds: SupportsFloat | SupportsIndex) -> bool:
+        """
+        Writes out what the emitter holds; waits for it at most `seconds`. For tests and the end of a process.
+        """
+    def max_body(self, /, scope: Any) -> int | None:
+        """
+        The largest body in bytes that a route's decision needs, or None: a longer one is refused as it is.
+        """
+    def pass_by(self, /, scope: Any, body: bytes | None, now: SupportsIndex) -> None:
+        """
+        Lets the candidate count a request that the control decides alone although the route is not `off`.
+
+        `body`: what is there of it; None: nothing is known, and the candidate answers for nobody until that does not
+        matter any more.
+        """
+    def place(self, /, scope: Any) -> int:
+        """
+        What to do with a request before its body is read: a sum of 1 (the seam decides) and 2 (the exchange is to be
+        recorded). 0: leave it alone; the control decides, and the candidate does not count it.
+        """
+    def problem_json(self, /, scope: Any) -> bool:
+        """
+        Whether a route's refusals are rendered as problem details instead of by the control.
+        """
+    def record(
+        self,
+        /,
+        scope: Any,
+        body: bytes | None,
+        body_bytes: SupportsIndex,
+        now: SupportsIndex,
+        decision: Decision | None,
+        control: Any | None,
+        control_digest: str,
+    ) -> bool:
+        """
+        Records one exchange; drops it, counted, when the emitter has no room or something is not as it should be. Never
+        waits and never raises. Returns whether it is recorded.
+
+        `body` is None where it was not kept; `control` is a `crossfade.Observation` or None.
+        """
+    @property
+    def records(self, /) -> bool:
+        """
+        Whether exchanges are recorded.
+        """
+    def route_of(self, /, scope: Any) -> str | None:
+        """
+        Name of the route that a scope belongs to, or None.
+        """
+    def routes(self, /) -> list[str]:
+        """
+        Names of the policy's routes, in its order.
+        """
+    def status(self, /) -> dict[str, Any]:
+        """
+        What this process knows: generation of the stage file, routes held at `shadow` for another build or policy,
+        unusable files met, failures, and per route its stage and counters.
+        """
+
+def decode_call(payload: bytes) -> tuple[str, int, dict[str, Any], bytes]:
+    """
+    Reads the payload of a call: `(route, received_at, scope, body)`, with `received_at` in microseconds and `scope` an
+    ASGI HTTP scope. A body that was not kept is empty.
+
+    Raises ValueError for bytes that are no call.
+    """
+
+def encode_hello(*, control_digest: str, routes: SupportsGetItem[int, str], error: str | None) -> bytes:
+    """
+    The first frame of a control worker: what it can run, or why it cannot.
+
+    Returns the whole frame, length included.
+    """
+
+def encode_reply(observation: Any | None) -> bytes:
+    """
+    The reply to a call; None: the route has no control. Returns the whole frame, length included.
+    """

@@ -1,0 +1,130 @@
+//! One thread's work: its buffers, its last decision, and the candidate's run under the guard.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crossfade_core::{Outcome, Scratch, Timestamp};
+use crossfade_seam::engine::{Answer, Engine, Place, Settled, timed};
+use crossfade_seam::process::Process;
+
+use crate::decision::Decision;
+use crate::guard::{self, guarded};
+use crate::scope::Parts;
+
+/// Answers of `NativeSeam.admit`: what the candidate said, in the low bits. All answers fit a cached Python int.
+pub mod code {
+    pub const NOT_RUN: u8 = 0;
+    pub const SAME: u8 = 1;
+    pub const CHANGED: u8 = 2;
+    pub const REFUSED: u8 = 3;
+    pub const UNSUPPORTED: u8 = 4;
+    pub const FAILED: u8 = 5;
+    /// The client gets the candidate's answer.
+    pub const CANDIDATE_ANSWERS: u8 = 16;
+    /// The control has to run.
+    pub const CONTROL_RUNS: u8 = 32;
+    /// The exchange is to be recorded.
+    pub const RECORDS: u8 = 64;
+}
+
+thread_local! {
+    static WORK: RefCell<Work> = RefCell::default();
+}
+
+/// One thread's buffers, and its last decision if anybody may ask for it.
+#[derive(Default)]
+pub struct Work {
+    scratch: Scratch,
+    last: Option<Last>,
+}
+
+/// A decision, with the engine that made it: a policy file may be taken over at any moment.
+struct Last {
+    engine: Arc<Engine>,
+    place: Place,
+    answer: Answer,
+    settled: Settled,
+    nanos: u64,
+}
+
+impl Work {
+    /// Runs `f` with this thread's work. No Python code may run in `f`: it could come back here.
+    pub fn with<T>(f: impl FnOnce(&mut Self) -> T) -> T {
+        WORK.with_borrow_mut(f)
+    }
+
+    /// Runs the candidate and settles who answers.
+    pub fn decide(
+        &mut self,
+        process: &Process,
+        engine: &Arc<Engine>,
+        place: Place,
+        parts: &Parts<'_>,
+        body: &[u8],
+        now: u64,
+    ) -> u8 {
+        let time = Timestamp::from_micros(now);
+        let scratch = &mut self.scratch;
+        let decided = parts.with_request(body, |request| {
+            let mut run = || guarded(|| engine.candidate(place, request, time, scratch)).unwrap_or(Answer::Failed);
+            // Nobody reads the time where nothing is recorded.
+            let (answer, nanos) = if process.emitter.is_some() { timed(&mut run) } else { (run(), 0) };
+            (answer, nanos, engine.settle(place, answer, request, time, scratch))
+        });
+        let Some((answer, nanos, settled)) = decided else { return self.unable(engine, place, now) };
+        let said = match answer {
+            Answer::Decided(Outcome::Accepted(normalized)) if normalized.is_same() => code::SAME,
+            Answer::Decided(Outcome::Accepted(_)) => code::CHANGED,
+            Answer::Decided(_) => code::REFUSED,
+            Answer::Unsupported(_) => code::UNSUPPORTED,
+            Answer::Failed => {
+                process.note_failure(guard::message());
+                code::FAILED
+            }
+        };
+        let alone = said == code::SAME && settled.candidate_answers && !settled.control_runs;
+        self.last = if alone && process.emitter.is_none() {
+            None
+        } else {
+            Some(Last { engine: Arc::clone(engine), place, answer, settled, nanos })
+        };
+        said | flags(settled)
+    }
+
+    /// The request is not of the shape that ASGI describes, so the candidate cannot even be asked.
+    pub fn unable(&mut self, engine: &Arc<Engine>, place: Place, now: u64) -> u8 {
+        self.scratch.clear();
+        let (answer, settled) = engine.unable(place, now, "request.shape");
+        self.last = Some(Last { engine: Arc::clone(engine), place, answer, settled, nanos: 0 });
+        code::UNSUPPORTED | flags(settled)
+    }
+
+    /// Lets the candidate count a request that it does not answer; `false`: it could not.
+    pub fn count(&mut self, engine: &Engine, place: Place, parts: &Parts<'_>, body: &[u8], now: u64) -> bool {
+        self.last = None;
+        let now = Timestamp::from_micros(now);
+        let scratch = &mut self.scratch;
+        let answer = parts.with_request(body, |request| guarded(|| engine.candidate(place, request, now, scratch)));
+        matches!(answer, Some(Some(_)))
+    }
+
+    /// The last decision, copied out and forgotten.
+    pub fn decision(&mut self) -> Option<Decision> {
+        let Last { engine, place, answer, settled, nanos } = self.last.take()?;
+        Some(Decision::copy(
+            &engine.policy,
+            engine.policy.route(place.route),
+            place.stage.word(),
+            answer,
+            settled.candidate_answers,
+            nanos,
+            &self.scratch,
+        ))
+    }
+}
+
+fn flags(settled: Settled) -> u8 {
+    let answers = if settled.candidate_answers { code::CANDIDATE_ANSWERS } else { 0 };
+    let control = if settled.control_runs { code::CONTROL_RUNS } else { 0 };
+    answers | control
+}
