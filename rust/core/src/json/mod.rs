@@ -120,7 +120,7 @@ fn rewrite<S: Style>(policy: &JsonPolicy, body: &[u8], scratch: &mut Scratch) ->
     let Work { names, seen, texts } = &mut scratch.json;
     let exercised: &mut Vec<RuleId> = &mut scratch.exercised;
     let runs = Runs::new(body, &mut scratch.body);
-    let mut walk = Walk { policy, text, at: 0, runs, names, seen, texts, exercised, findings: Findings::default() };
+    let mut walk = Walk { policy, text, runs, names, seen, texts, exercised, findings: Findings::default() };
     walk.document::<S>(policy.tree.first())?;
     let Walk { mut runs, findings, .. } = walk;
     if runs.is_untouched() {

@@ -1,5 +1,7 @@
 //! What a field rule does to the value, or to the absence, that the pass has just met.
 
+use std::ops::Range;
+
 use super::run::{Mark, Runs};
 use super::string::{self, Token};
 use super::style::Style;
@@ -22,12 +24,12 @@ impl<'a> Walk<'a> {
         // Lent out for the call: `apply` borrows the rest.
         let mut buffer = std::mem::take(&mut self.texts.decoded);
         let value = string::decode(self.text, token, &mut buffer);
-        self.apply::<S>(rule, Scalar::String(value), token.start - 1, mark);
+        self.apply::<S>(rule, Scalar::String(value), token.start - 1..token.end + 1, mark);
         self.texts.decoded = buffer;
     }
 
-    /// Applies rule `rule` to the scalar that stands from `start` to the cursor; `mark` is the output before it.
-    pub(super) fn apply<S: Style>(&mut self, rule: usize, scalar: Scalar<'_>, start: usize, mark: Mark) {
+    /// Applies rule `rule` to the scalar that stands at `span`; `mark` is the output before it.
+    pub(super) fn apply<S: Style>(&mut self, rule: usize, scalar: Scalar<'_>, span: Range<usize>, mark: Mark) {
         if self.findings.is_outside() {
             return; // the control judges, or nobody: what rules say no longer matters
         }
@@ -39,15 +41,15 @@ impl<'a> Walk<'a> {
             Answer::String if !S::REWRITES || scalar == Scalar::String(value) => {}
             Answer::String => {
                 self.runs.back_to(mark);
-                self.runs.close(start);
+                self.runs.close(span.start);
                 self.runs.push_string::<S>(value);
-                self.runs.open(self.at);
+                self.runs.open(span.end);
                 self.exercised.push(rule.id);
             }
             Answer::Literal if !S::REWRITES || is_literal(scalar, value) => {}
             Answer::Literal => {
                 self.runs.back_to(mark);
-                self.runs.replace(start, self.at, value.as_bytes());
+                self.runs.replace(span.start, span.end, value.as_bytes());
                 self.exercised.push(rule.id);
             }
             Answer::WrongType => self.refuse(rule, rule.wrong_type, "wrong_type"),
@@ -64,8 +66,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Refuses or adds the expected members of the object at the cursor, its closing brace, that were not seen.
-    pub(super) fn add_absent<S: Style>(&mut self, node: &'a FieldNode, seen: usize, mut is_empty: bool) {
+    /// Refuses or adds the expected members of the object that ends at `end`, its closing brace, that were not seen.
+    pub(super) fn add_absent<S: Style>(&mut self, node: &'a FieldNode, end: usize, seen: usize, mut is_empty: bool) {
         for (position, &rule) in node.expected.iter().enumerate() {
             if self.seen[seen + position] {
                 continue;
@@ -77,8 +79,8 @@ impl<'a> Walk<'a> {
             if let Some(default) = &rule.default
                 && S::REWRITES
             {
-                self.runs.close(self.at);
-                self.runs.open(self.at);
+                self.runs.close(end);
+                self.runs.open(end);
                 if !is_empty {
                     self.runs.push(S::COMMA);
                 }
@@ -96,7 +98,6 @@ impl<'a> Walk<'a> {
         let mut walk = Walk {
             policy: self.policy,
             text,
-            at: 0,
             runs: Runs::new(text.as_bytes(), self.runs.output()),
             names: self.names,
             seen: self.seen,

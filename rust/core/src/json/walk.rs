@@ -3,7 +3,7 @@
 use super::finding::{Findings, Halt, Outside};
 use super::members::{Names, find};
 use super::rule::Texts;
-use super::run::{Mark, Runs};
+use super::run::Runs;
 use super::scan::{skip_space, string_stop};
 use super::string::{self, Kind, Token};
 use super::style::Style;
@@ -11,11 +11,10 @@ use super::{MAX_DEPTH, number};
 use crate::field::Scalar;
 use crate::policy::{FieldNode, JsonPolicy, RuleId, Unknown};
 
-/// One pass over one document.
+/// One pass over one document. What it reads starts at a position that it is given and ends at the one it returns.
 pub(super) struct Walk<'a> {
     pub(super) policy: &'a JsonPolicy,
     pub(super) text: &'a str,
-    pub(super) at: usize,
     pub(super) runs: Runs<'a>,
     pub(super) names: &'a mut Names,
     /// For each open object with expected members, whether each was seen; the innermost object last.
@@ -25,155 +24,154 @@ pub(super) struct Walk<'a> {
     pub(super) findings: Findings,
 }
 
+/// A place in the document that a value is read from.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// The node of the tree of field paths, if a path leads there or beyond.
+    node: Option<&'a FieldNode>,
+    /// How many containers are around it.
+    depth: usize,
+}
+
+impl Place<'_> {
+    #[inline]
+    fn rule(self) -> Option<usize> {
+        self.node.and_then(|node| node.rule)
+    }
+}
+
 impl<'a> Walk<'a> {
     /// Reads the whole text as one document whose root is at `node`.
     pub(super) fn document<S: Style>(&mut self, node: Option<&'a FieldNode>) -> Result<(), Halt> {
-        self.gap::<S>(0, b"");
-        self.value::<S>(node, 0)?;
-        let end = self.at;
-        self.gap::<S>(end, b"");
-        if self.at == self.text.len() { Ok(()) } else { Err(Halt::Malformed) }
+        let start = self.gap::<S>(0, 0, b"");
+        let end = self.value::<S>(start, Place { node, depth: 0 })?;
+        let end = self.gap::<S>(end, end, b"");
+        if end == self.text.len() { Ok(()) } else { Err(Halt::Malformed) }
     }
 
-    #[inline]
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    /// Skips white space and writes `separator` for all that stands from `start` up to the next token.
-    #[inline]
-    fn gap<S: Style>(&mut self, start: usize, separator: &'static [u8]) {
-        self.at = skip_space(self.text.as_bytes(), self.at);
-        if S::REWRITES {
-            self.runs.separate(start, self.at, separator);
-        }
-    }
-
-    /// The value at the cursor. Scalars are read in place, containers by a call.
+    /// Skips white space at `at` and writes `separator` for all that stands from `start` up to the next token.
     #[inline(always)]
-    fn value<S: Style>(&mut self, node: Option<&'a FieldNode>, depth: usize) -> Result<(), Halt> {
-        let start = self.at;
-        let mark = self.runs.mark();
-        match self.peek() {
+    fn gap<S: Style>(&mut self, start: usize, at: usize, separator: &'static [u8]) -> usize {
+        let end = skip_space(self.text.as_bytes(), at);
+        if S::REWRITES {
+            self.runs.separate(start, end, separator);
+        }
+        end
+    }
+
+    /// The value at `at`. Strings are read in place, the rest by calls.
+    #[inline(always)]
+    fn value<S: Style>(&mut self, at: usize, place: Place<'a>) -> Result<usize, Halt> {
+        match self.text.as_bytes().get(at) {
             Some(b'"') => {
-                let token = self.string::<S>()?;
-                if let Some(rule) = node.and_then(|node| node.rule)
+                let mark = self.runs.mark();
+                let token = self.string::<S>(at)?;
+                if let Some(rule) = place.rule()
                     && token.kind != Kind::Lone
                 {
                     self.apply_to_string::<S>(rule, token, mark);
                 }
-                Ok(())
+                Ok(token.end + 1)
             }
-            Some(b'{') => self.object::<S>(node, depth),
-            Some(b'[') => self.array::<S>(node, depth),
-            Some(b'-' | b'0'..=b'9') => self.number::<S>(node, start, mark),
-            Some(b't') => self.literal::<S>(node, "true", Scalar::Bool(true), mark),
-            Some(b'f') => self.literal::<S>(node, "false", Scalar::Bool(false), mark),
-            Some(b'n') => self.literal::<S>(node, "null", Scalar::Null, mark),
+            Some(b'{') => self.object::<S>(at, place),
+            Some(b'[') => self.array::<S>(at, place),
+            Some(b'-' | b'0'..=b'9') => self.number::<S>(at, place),
+            Some(b't') => self.literal::<S>(at, place, "true", Scalar::Bool(true)),
+            Some(b'f') => self.literal::<S>(at, place, "false", Scalar::Bool(false)),
+            Some(b'n') => self.literal::<S>(at, place, "null", Scalar::Null),
             _ => Err(Halt::Malformed),
         }
     }
 
-    /// The string at the cursor, which is at its opening quote.
+    /// The string whose opening quote is at `at`.
     #[inline(always)]
-    fn string<S: Style>(&mut self) -> Result<Token, Halt> {
-        let start = self.at + 1;
-        let end = string_stop::<S>(self.text.as_bytes(), start);
-        let kind = if self.text.as_bytes().get(end) == Some(&b'"') {
-            self.at = end + 1;
-            Kind::Plain
-        } else {
-            self.unusual_string::<S>(end)?
-        };
-        Ok(Token { start, end: self.at - 1, kind })
+    fn string<S: Style>(&mut self, at: usize) -> Result<Token, Halt> {
+        let bytes = self.text.as_bytes();
+        let start = at + 1;
+        let end = string_stop::<S>(bytes, start);
+        if bytes.get(end) == Some(&b'"') {
+            return Ok(Token { start, end, kind: Kind::Plain });
+        }
+        let (end, kind) = self.unusual_string::<S>(end)?;
+        Ok(Token { start, end, kind })
     }
 
     /// Reads on in a string up to whose byte at `stop` everything is plain.
     #[inline(never)]
-    fn unusual_string<S: Style>(&mut self, stop: usize) -> Result<Kind, Halt> {
+    fn unusual_string<S: Style>(&mut self, stop: usize) -> Result<(usize, Kind), Halt> {
         let (end, kind) = string::read::<S>(self.text, stop, &mut self.runs)?;
-        self.at = end + 1;
         if kind == Kind::Lone {
             self.findings.outside(Outside::LoneSurrogate);
         }
-        Ok(kind)
+        Ok((end, kind))
     }
 
-    #[inline]
-    fn number<S: Style>(&mut self, node: Option<&'a FieldNode>, start: usize, mark: Mark) -> Result<(), Halt> {
-        let number = number::number(self.text.as_bytes(), start)?;
-        self.at = number.end;
+    #[inline(never)]
+    fn number<S: Style>(&mut self, at: usize, place: Place<'a>) -> Result<usize, Halt> {
+        let mark = self.runs.mark();
+        let number = number::number(self.text.as_bytes(), at)?;
         if number.is_long {
             self.findings.outside(Outside::NumberLength);
         }
-        let mut literal = &self.text[start..number.end];
-        if literal == "-0" {
-            literal = "0"; // Python's int has no negative zero
-            if S::REWRITES {
-                self.runs.replace(start, number.end, b"0");
-            }
+        let is_negative_zero = self.text.as_bytes()[at..number.end] == *b"-0";
+        if is_negative_zero && S::REWRITES {
+            self.runs.replace(at, number.end, b"0"); // Python's int has none
         }
-        if let Some(rule) = node.and_then(|node| node.rule) {
-            self.apply::<S>(rule, Scalar::Number(literal), start, mark);
+        if let Some(rule) = place.rule() {
+            let literal = if is_negative_zero { "0" } else { &self.text[at..number.end] };
+            self.apply::<S>(rule, Scalar::Number(literal), at..number.end, mark);
         }
-        Ok(())
+        Ok(number.end)
     }
 
     #[inline]
     fn literal<S: Style>(
         &mut self,
-        node: Option<&'a FieldNode>,
+        at: usize,
+        place: Place<'a>,
         word: &'static str,
         scalar: Scalar<'static>,
-        mark: Mark,
-    ) -> Result<(), Halt> {
-        let start = self.at;
-        if !self.text.as_bytes()[start..].starts_with(word.as_bytes()) {
+    ) -> Result<usize, Halt> {
+        if !self.text.as_bytes()[at..].starts_with(word.as_bytes()) {
             return Err(Halt::Malformed);
         }
-        self.at += word.len();
-        if let Some(rule) = node.and_then(|node| node.rule) {
-            self.apply::<S>(rule, scalar, start, mark);
+        let end = at + word.len();
+        if let Some(rule) = place.rule() {
+            let mark = self.runs.mark();
+            self.apply::<S>(rule, scalar, at..end, mark);
         }
-        Ok(())
+        Ok(end)
     }
 
-    /// Steps over the bracket of a container within `depth` others; the depth of what is in it.
+    /// Steps into a container; the depth of what is in it.
     #[inline]
-    fn enter(&mut self, node: Option<&'a FieldNode>, depth: usize) -> Result<usize, Halt> {
-        if depth == MAX_DEPTH {
+    fn enter(&mut self, place: Place<'a>) -> Result<usize, Halt> {
+        if place.depth == MAX_DEPTH {
             return Err(Halt::Outside(Outside::Depth));
         }
-        if let Some(rule) = node.and_then(|node| node.rule) {
+        if let Some(rule) = place.rule() {
             self.apply_to_container(rule);
         }
-        self.at += 1;
-        Ok(depth + 1)
+        Ok(place.depth + 1)
     }
 
     #[inline(never)]
-    fn array<S: Style>(&mut self, node: Option<&'a FieldNode>, depth: usize) -> Result<(), Halt> {
-        let depth = self.enter(node, depth)?;
-        let items = node.and_then(|node| node.items).map(|items| &self.policy.tree[items]);
-        let open = self.at;
-        self.gap::<S>(open, b"");
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(());
+    fn array<S: Style>(&mut self, at: usize, place: Place<'a>) -> Result<usize, Halt> {
+        let bytes = self.text.as_bytes();
+        let depth = self.enter(place)?;
+        let node = place.node.and_then(|node| node.items).map(|items| &self.policy.tree[items]);
+        let mut next = self.gap::<S>(at + 1, at + 1, b"");
+        if bytes.get(next) == Some(&b']') {
+            return Ok(next + 1);
         }
         loop {
-            self.value::<S>(items, depth)?;
-            let end = self.at;
-            self.at = skip_space(self.text.as_bytes(), end);
-            match self.peek() {
-                Some(b',') => {
-                    self.at += 1;
-                    self.gap::<S>(end, S::COMMA);
-                }
+            let end = self.value::<S>(next, Place { node, depth })?;
+            let after = skip_space(bytes, end);
+            match bytes.get(after) {
+                Some(b',') => next = self.gap::<S>(end, after + 1, S::COMMA),
                 Some(b']') => {
-                    self.gap::<S>(end, b"");
-                    self.at += 1;
-                    return Ok(());
+                    self.gap::<S>(end, after, b"");
+                    return Ok(after + 1);
                 }
                 _ => return Err(Halt::Malformed),
             }
@@ -181,35 +179,37 @@ impl<'a> Walk<'a> {
     }
 
     #[inline(never)]
-    fn object<S: Style>(&mut self, node: Option<&'a FieldNode>, depth: usize) -> Result<(), Halt> {
-        let depth = self.enter(node, depth)?;
+    fn object<S: Style>(&mut self, at: usize, place: Place<'a>) -> Result<usize, Halt> {
+        let bytes = self.text.as_bytes();
+        let depth = self.enter(place)?;
         // Only a node with members says which members there are.
-        let node = node.filter(|node| !node.members.is_empty());
+        let node = place.node.filter(|node| !node.members.is_empty());
         let names = self.names.open();
         let seen = self.seen.len();
         if let Some(node) = node {
             self.seen.resize(seen + node.expected.len(), false);
         }
-        // The end of what was kept so far: of the last member, or of the opening brace.
-        let mut kept = self.at;
-        let mut is_empty = true;
-        self.at = skip_space(self.text.as_bytes(), self.at);
-        if self.peek() != Some(b'}') {
+        // The end of what was kept so far, which is the last member or the opening brace, and what follows it.
+        let mut kept = at + 1;
+        let mut separator: &'static [u8] = b"";
+        let mut next = skip_space(bytes, kept);
+        if bytes.get(next) != Some(&b'}') {
             loop {
-                if self.peek() != Some(b'"') {
+                if bytes.get(next) != Some(&b'"') {
                     return Err(Halt::Malformed);
                 }
                 let mark = self.runs.mark();
-                self.gap::<S>(kept, if is_empty { b"" } else { S::COMMA });
-                if self.member::<S>(node, seen, depth)? {
-                    kept = self.at;
-                    is_empty = false;
+                self.gap::<S>(kept, next, separator);
+                let (end, stays) = self.member::<S>(next, Place { node, depth }, seen)?;
+                if stays {
+                    kept = end;
+                    separator = S::COMMA;
                 } else {
                     self.runs.back_to(mark);
                 }
-                self.at = skip_space(self.text.as_bytes(), self.at);
-                match self.peek() {
-                    Some(b',') => self.at = skip_space(self.text.as_bytes(), self.at + 1),
+                next = skip_space(bytes, end);
+                match bytes.get(next) {
+                    Some(b',') => next = skip_space(bytes, next + 1),
                     Some(b'}') => break,
                     _ => return Err(Halt::Malformed),
                 }
@@ -218,48 +218,43 @@ impl<'a> Walk<'a> {
         if self.names.close_with_duplicate(names) {
             self.findings.outside(Outside::DuplicateKey);
         }
-        if S::REWRITES {
-            self.runs.separate(kept, self.at, b"");
-        }
+        self.gap::<S>(kept, next, b"");
         if let Some(node) = node {
-            self.add_absent::<S>(node, seen, is_empty);
+            self.add_absent::<S>(node, next, seen, separator.is_empty());
             self.seen.truncate(seen);
         }
-        self.at += 1;
-        Ok(())
+        Ok(next + 1)
     }
 
-    /// One member, from its name to the end of its value; whether it stays.
-    #[inline]
-    fn member<S: Style>(&mut self, node: Option<&'a FieldNode>, seen: usize, depth: usize) -> Result<bool, Halt> {
-        let token = self.string::<S>()?;
+    /// The member whose name is at `at`, in the object that `object` is in: where it ends and whether it stays.
+    #[inline(always)]
+    fn member<S: Style>(&mut self, at: usize, object: Place<'a>, seen: usize) -> Result<(usize, bool), Halt> {
+        let bytes = self.text.as_bytes();
+        let token = self.string::<S>(at)?;
         let name = string::decode_bytes(self.text, token, &mut self.texts.decoded);
         self.names.add(name);
-        let child = node.and_then(|node| find(node, name)).map(|child| &self.policy.tree[child]);
-        if let (Some(node), Some(child)) = (node, child)
+        let node = object.node.and_then(|node| find(node, name)).map(|child| &self.policy.tree[child]);
+        if let (Some(parent), Some(child)) = (object.node, node)
             && let Some(rule) = child.rule
-            && let Some(expected) = node.expected.iter().position(|&expected| expected == rule)
+            && let Some(expected) = parent.expected.iter().position(|&expected| expected == rule)
         {
             self.seen[seen + expected] = true;
         }
-        let end = self.at;
-        self.at = skip_space(self.text.as_bytes(), end);
-        if self.peek() != Some(b':') {
+        let colon = skip_space(bytes, token.end + 1);
+        if bytes.get(colon) != Some(&b':') {
             return Err(Halt::Malformed);
         }
-        self.at += 1;
-        self.gap::<S>(end, S::COLON);
-        self.value::<S>(child, depth)?;
-        if node.is_none() || child.is_some() {
-            return Ok(true);
+        let start = self.gap::<S>(token.end + 1, colon + 1, S::COLON);
+        let end = self.value::<S>(start, Place { node, ..object })?;
+        let is_known = object.node.is_none() || node.is_some();
+        Ok((end, is_known || self.keeps_unknown::<S>()))
+    }
+
+    /// Whether a member stays that no rule names.
+    fn keeps_unknown<S: Style>(&mut self) -> bool {
+        if self.policy.unknown == Unknown::Reject {
+            self.findings.unknown_field();
         }
-        match self.policy.unknown {
-            Unknown::Keep => Ok(true),
-            Unknown::Drop => Ok(!S::REWRITES),
-            Unknown::Reject => {
-                self.findings.unknown_field();
-                Ok(true)
-            }
-        }
+        self.policy.unknown != Unknown::Drop || !S::REWRITES
     }
 }
