@@ -80,7 +80,6 @@ impl<'a> Walk<'a> {
                 && S::REWRITES
             {
                 self.runs.close(end);
-                self.runs.open(end);
                 if !is_empty {
                     self.runs.push(S::COMMA);
                 }

@@ -4,6 +4,9 @@
 
 use super::style::{Style, Written};
 
+/// A run is copied as one block of this size and cut where it is shorter, which is cheaper than a call of `memcpy`.
+const BLOCK: usize = 32;
+
 /// Writes one document.
 #[derive(Debug)]
 pub(super) struct Runs<'a> {
@@ -40,19 +43,33 @@ impl<'a> Runs<'a> {
     }
 
     /// Writes `new` for the input from `start` to `end`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn replace(&mut self, start: usize, end: usize, new: &[u8]) {
-        self.close(start);
-        self.push(new);
-        self.open(end);
+        let len = start - self.from;
+        match self.input.get(self.from..self.from + BLOCK) {
+            Some(block) if len + new.len() <= BLOCK => {
+                let written = self.out.len() + len;
+                self.out.extend_from_slice(block);
+                self.out[written..written + new.len()].copy_from_slice(new);
+                self.out.truncate(written + new.len());
+            }
+            _ => {
+                self.out.extend_from_slice(&self.input[self.from..start]);
+                self.out.extend_from_slice(new);
+            }
+        }
+        self.from = end;
     }
 
-    /// Writes `separator` for the white space and punctuation from `start` to `end`, unless that is what stands there.
-    #[inline]
-    pub(super) fn separate(&mut self, start: usize, end: usize, separator: &'static [u8]) {
-        let found = &self.input[start..end];
+    /// Writes `separator` for the white space and punctuation from `start` to `end`, unless that is what stands there
+    /// or the style is the client's.
+    #[inline(always)]
+    pub(super) fn separate<S: Style>(&mut self, start: usize, end: usize, separator: &'static [u8]) {
         // At most two bytes: not worth a call of `memcmp`.
-        if found.len() != separator.len() || found.iter().zip(separator).any(|(found, wanted)| found != wanted) {
+        let is_written = |found: &[u8]| {
+            found.len() == separator.len() && found.iter().zip(separator).all(|(found, wanted)| found == wanted)
+        };
+        if S::REWRITES && !is_written(&self.input[start..end]) {
             self.replace(start, end, separator);
         }
     }
@@ -60,20 +77,10 @@ impl<'a> Runs<'a> {
     /// Copies the run up to `end`, where something new is going to be pushed.
     #[inline]
     pub(super) fn close(&mut self, end: usize) {
-        /// Runs up to this length are copied as one fixed block and cut, which is cheaper than a call of `memcpy`.
-        const BLOCK: usize = 32;
-        let len = end - self.from;
-        match self.input.get(self.from..self.from + BLOCK) {
-            Some(block) if len <= BLOCK => {
-                let written = self.out.len() + len;
-                self.out.extend_from_slice(block);
-                self.out.truncate(written);
-            }
-            _ => self.out.extend_from_slice(&self.input[self.from..end]),
-        }
+        self.replace(end, end, b"");
     }
 
-    /// Starts the next run.
+    /// Starts the next run, after something was pushed.
     #[inline]
     pub(super) fn open(&mut self, start: usize) {
         self.from = start;

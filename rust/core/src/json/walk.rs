@@ -53,9 +53,7 @@ impl<'a> Walk<'a> {
     #[inline(always)]
     fn gap<S: Style>(&mut self, start: usize, at: usize, separator: &'static [u8]) -> usize {
         let end = skip_space(self.text.as_bytes(), at);
-        if S::REWRITES {
-            self.runs.separate(start, end, separator);
-        }
+        self.runs.separate::<S>(start, end, separator);
         end
     }
 
@@ -170,7 +168,7 @@ impl<'a> Walk<'a> {
             match bytes.get(after) {
                 Some(b',') => next = self.gap::<S>(end, after + 1, S::COMMA),
                 Some(b']') => {
-                    self.gap::<S>(end, after, b"");
+                    self.runs.separate::<S>(end, after, b"");
                     return Ok(after + 1);
                 }
                 _ => return Err(Halt::Malformed),
@@ -189,9 +187,9 @@ impl<'a> Walk<'a> {
         if let Some(node) = node {
             self.seen.resize(seen + node.expected.len(), false);
         }
-        // The end of what was kept so far, which is the last member or the opening brace, and what follows it.
+        // The end of what was kept so far: of the last member, or of the opening brace.
         let mut kept = at + 1;
-        let mut separator: &'static [u8] = b"";
+        let mut is_empty = true;
         let mut next = skip_space(bytes, kept);
         if bytes.get(next) != Some(&b'}') {
             loop {
@@ -199,11 +197,15 @@ impl<'a> Walk<'a> {
                     return Err(Halt::Malformed);
                 }
                 let mark = self.runs.mark();
-                self.gap::<S>(kept, next, separator);
+                if is_empty {
+                    self.runs.separate::<S>(kept, next, b"");
+                } else {
+                    self.runs.separate::<S>(kept, next, S::COMMA);
+                }
                 let (end, stays) = self.member::<S>(next, Place { node, depth }, seen)?;
                 if stays {
                     kept = end;
-                    separator = S::COMMA;
+                    is_empty = false;
                 } else {
                     self.runs.back_to(mark);
                 }
@@ -218,9 +220,9 @@ impl<'a> Walk<'a> {
         if self.names.close_with_duplicate(names) {
             self.findings.outside(Outside::DuplicateKey);
         }
-        self.gap::<S>(kept, next, b"");
+        self.runs.separate::<S>(kept, next, b"");
         if let Some(node) = node {
-            self.add_absent::<S>(node, next, seen, separator.is_empty());
+            self.add_absent::<S>(node, next, seen, is_empty);
             self.seen.truncate(seen);
         }
         Ok(next + 1)
