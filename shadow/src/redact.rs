@@ -70,6 +70,7 @@ fn length_class(length: usize) -> String {
     match length {
         0 => "empty".to_owned(),
         1 => "1 byte".to_owned(),
+        2 => "2 bytes".to_owned(),
         _ => {
             let top = length.next_power_of_two();
             format!("{}–{top} bytes", top / 2 + 1)

@@ -245,9 +245,14 @@ fn notes(out: &mut String, report: &Report, style: Style) {
 fn about_route(lines: &mut Vec<(&str, String)>, route: &RouteReport) {
     let name = route_name(&route.route);
     let Sides { control, candidate } = &route.outcomes;
-    let outcomes = if control.is_empty() { candidate } else { control };
-    if !outcomes.is_empty() {
-        lines.push(("outcomes", format!("{name}  {}", counts(outcomes))));
+    if control == candidate || control.is_empty() || candidate.is_empty() {
+        let either = if control.is_empty() { candidate } else { control };
+        if !either.is_empty() {
+            lines.push(("outcomes", format!("{name}  {}", counts(either))));
+        }
+    } else {
+        lines.push(("outcomes", format!("{name}  control: {}", counts(control))));
+        lines.push(("outcomes", format!("{name}  candidate: {}", counts(candidate))));
     }
     if !route.unsupported.is_empty() {
         lines.push(("unsupported", format!("{name}  {}", counts(&route.unsupported))));
