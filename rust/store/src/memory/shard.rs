@@ -45,11 +45,10 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(crate) fn new(room: usize) -> Self {
-        let at_once = room.min(AT_ONCE);
         Self {
-            // Twice as many, so that taking entries out hardly ever leaves marks that a later insertion must clear up.
-            table: HashTable::with_capacity(2 * at_once),
-            entries: Vec::with_capacity(at_once),
+            // Grows: it is small, and the smaller it is the more of it stays in the processor's cache.
+            table: HashTable::new(),
+            entries: Vec::with_capacity(room.min(AT_ONCE)),
             terms: Vec::new(),
             current: Vec::new(),
             // The table's indices are 32 bits.
