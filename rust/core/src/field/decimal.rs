@@ -62,6 +62,9 @@ impl Decimal {
             Scalar::String(text) => (text, true),
             Scalar::Bool(_) | Scalar::Null => return Answer::WrongType,
         };
+        if self.as_string == from_string && self.is_written(text.as_bytes()) {
+            return Answer::Same;
+        }
         let Some(spelled) = spelled(if from_string { unicode::strip(text) } else { text }) else {
             return refusal(text, from_string);
         };
@@ -82,6 +85,23 @@ impl Decimal {
             return Answer::Same;
         }
         if self.as_string { Answer::String } else { Answer::Literal }
+    }
+
+    /// Whether `text` is what [`Self::write`] writes, told without rounding; false is no answer.
+    fn is_written(&self, text: &[u8]) -> bool {
+        let scale = usize::from(self.scale);
+        if text.len() > PRECISION || scale == 0 {
+            return false;
+        }
+        let text = text.strip_prefix(b"-").unwrap_or(text);
+        let Some((whole, fraction)) = text.len().checked_sub(scale + 1).and_then(|at| text.split_at_checked(at)) else {
+            return false;
+        };
+        let one_zero = whole.len() == 1 || whole.first() != Some(&b'0');
+        !whole.is_empty()
+            && one_zero
+            && whole.iter().all(u8::is_ascii_digit)
+            && matches!(fraction, [b'.', digits @ ..] if digits.iter().all(u8::is_ascii_digit))
     }
 
     /// The digits of `spelled` times ten to the scale, rounded to an integer.

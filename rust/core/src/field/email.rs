@@ -70,7 +70,7 @@ fn is_dot_atom(text: &str) -> bool {
 }
 
 fn is_atom(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b)
+    matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/'..=b'9' | b'=' | b'?' | b'A'..=b'Z' | b'^'..=b'~')
 }
 
 /// Labels of letters, digits and inner hyphens with single dots between them, two at least, ending in a letter, not

@@ -38,6 +38,9 @@ impl Enumeration {
 
 /// `spelling` against `text` in lower case.
 fn compare_lower(spelling: &str, text: &str) -> Ordering {
+    if text.is_ascii() {
+        return spelling.bytes().cmp(text.bytes().map(|b| b.to_ascii_lowercase()));
+    }
     let lower = text.chars().map(|c| if c == '\u{212A}' { 'k' } else { c.to_ascii_lowercase() });
     spelling.chars().cmp(lower)
 }

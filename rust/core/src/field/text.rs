@@ -99,7 +99,7 @@ impl Text {
                     }
                 }
                 Step::Nfc => {
-                    if unicode::below_marks(now) {
+                    if unicode::is_settled(now) {
                         continue;
                     }
                     if !unicode::all_assigned(now) {

@@ -28,12 +28,15 @@ pub fn apply(value: Scalar<'_>, out: &mut String) -> Answer {
         out.make_ascii_lowercase();
         Answer::String
     } else if bytes.len() == DIGITS && bytes.iter().all(u8::is_ascii_hexdigit) {
-        for (index, digit) in text.char_indices() {
-            if matches!(index, 8 | 12 | 16 | 20) {
-                out.push('-');
-            }
-            out.push(digit.to_ascii_lowercase());
+        let mut rest = text;
+        for size in [8, 4, 4, 4] {
+            let (group, behind) = rest.split_at(size);
+            out.push_str(group);
+            out.push('-');
+            rest = behind;
         }
+        out.push_str(rest);
+        out.make_ascii_lowercase();
         Answer::String
     } else if is_surely_none(text) {
         INVALID
@@ -44,10 +47,8 @@ pub fn apply(value: Scalar<'_>, out: &mut String) -> Answer {
 
 fn is_hyphenated(bytes: &[u8]) -> bool {
     bytes.len() == DIGITS + HYPHENS.len()
-        && bytes
-            .iter()
-            .enumerate()
-            .all(|(index, b)| if HYPHENS.contains(&index) { *b == b'-' } else { b.is_ascii_hexdigit() })
+        && HYPHENS.iter().all(|at| bytes.get(*at) == Some(&b'-'))
+        && bytes.iter().filter(|b| b.is_ascii_hexdigit()).count() == DIGITS
 }
 
 /// Whether `uuid.UUID` refuses `text`: what is left of it has not 32 characters, or one that no number can have.
