@@ -27,13 +27,14 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let filter = arguments.next().unwrap_or_default();
     let rounds = arguments.next().map_or(ROUNDS, |rounds| rounds.parse().expect("a number of samples"));
-    println!("{:<44} {:>6} {:>9} {:>9} {:>9}", "ns per json::normalize", "bytes", "min", "p50", "p99");
+    println!("{:<46} {:>6} {:>9} {:>9} {:>9}", "ns per json::normalize", "bytes", "min", "p50", "p99");
     let order = order();
     let spaced = as_python_writes(&order);
     let webhook = webhook();
     let small = r#"{"id":17,"name":"Test-Create_a_monitor","tags":["env:prod","team:core"],"options":{"notify":true,"renotify":30,"note":null}}"#;
     for (name, body, route) in [
         ("1 KB compact, 8 rules, python", &*order, with_rules(route(Profile::Python), rules())),
+        ("1 KB compact, 8 rules that do nothing, python", &order, with_rules(route(Profile::Python), idle_rules())),
         ("1 KB compact, 8 rules, compact", &order, with_rules(route(Profile::Compact), rules())),
         ("1 KB compact, no rule, python", &order, route(Profile::Python)),
         ("1 KB compact, no rule, compact (same)", &order, route(Profile::Compact)),
@@ -66,7 +67,7 @@ fn measure(name: &str, route: &Route, body: &str, rounds: usize) {
         .collect();
     samples.sort_unstable();
     let [min, p50, p99] = [0, rounds / 2, rounds * 99 / 100].map(|at| samples[at]);
-    println!("{name:<44} {:>6} {min:>9} {p50:>9} {p99:>9}", body.len());
+    println!("{name:<46} {:>6} {min:>9} {p50:>9} {p99:>9}", body.len());
 }
 
 fn rules() -> Vec<FieldRule> {
@@ -83,6 +84,11 @@ fn rules() -> Vec<FieldRule> {
         rule("items[*].quantity", Op::Integer),
         rule("gift", Op::Boolean),
     ]
+}
+
+/// The same places, to see what the operations themselves cost.
+fn idle_rules() -> Vec<FieldRule> {
+    rules().into_iter().map(|rule| FieldRule { op: Op::Nothing, ..rule }).collect()
 }
 
 /// 1 KB, 50 values.

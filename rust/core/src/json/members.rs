@@ -8,9 +8,16 @@ pub(super) struct Names {
     hashes: Vec<u64>,
 }
 
-/// Where the names of one object start.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ObjectNames(usize);
+/// The names of one object.
+#[derive(Debug)]
+pub(super) struct ObjectNames {
+    /// Where they start.
+    start: usize,
+    /// A bit for each, chosen by its hash.
+    bits: u64,
+    /// Two had the same bit: worth a closer look.
+    is_suspect: bool,
+}
 
 impl Names {
     /// Forgets all objects and gives back memory that only an unusual body needed.
@@ -21,30 +28,38 @@ impl Names {
 
     #[inline]
     pub(super) fn open(&self) -> ObjectNames {
-        ObjectNames(self.hashes.len())
+        ObjectNames { start: self.hashes.len(), bits: 0, is_suspect: false }
     }
 
+    /// Adds a name to `object`, the innermost that is open.
     #[inline(always)]
-    pub(super) fn add(&mut self, name: &[u8]) {
-        self.hashes.push(hash(name));
+    pub(super) fn add(&mut self, object: &mut ObjectNames, name: &[u8]) {
+        let hash = hash(name);
+        let bit = 1 << (hash % 64);
+        object.is_suspect |= object.bits & bit != 0;
+        object.bits |= bit;
+        self.hashes.push(hash);
     }
 
     /// Closes the object and says whether a name was there twice. Names with equal hashes count as one name: that turns
     /// away a made-up body, never lets a duplicate through.
     #[inline]
-    pub(super) fn close_with_duplicate(&mut self, object: ObjectNames) -> bool {
-        /// Up to here comparing each with each is cheaper than sorting.
-        const FEW: usize = 16;
-        let hashes = &mut self.hashes[object.0..];
-        let duplicate = if hashes.len() <= FEW {
-            (1..hashes.len()).any(|last| hashes[..last].contains(&hashes[last]))
-        } else {
-            hashes.sort_unstable();
-            hashes.windows(2).any(|pair| pair[0] == pair[1])
-        };
-        self.hashes.truncate(object.0);
-        duplicate
+    pub(super) fn close_with_duplicate(&mut self, object: &ObjectNames) -> bool {
+        let is_duplicate = object.is_suspect && has_equal(&mut self.hashes[object.start..]);
+        self.hashes.truncate(object.start);
+        is_duplicate
     }
+}
+
+/// Whether two of them are equal; their order is lost.
+fn has_equal(hashes: &mut [u64]) -> bool {
+    /// Up to here comparing each with each is cheaper than sorting.
+    const FEW: usize = 16;
+    if hashes.len() <= FEW {
+        return (1..hashes.len()).any(|last| hashes[..last].contains(&hashes[last]));
+    }
+    hashes.sort_unstable();
+    hashes.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// A 64-bit hash in words of eight bytes. The mixing is a bijection, so that two names of one length that differ in one
@@ -95,12 +110,13 @@ mod tests {
 
     fn has_duplicate(names: impl IntoIterator<Item = String>) -> bool {
         let mut open = Names::default();
-        open.add(b"outer");
-        let object = open.open();
+        let mut outer = open.open();
+        open.add(&mut outer, b"outer");
+        let mut object = open.open();
         for name in names {
-            open.add(name.as_bytes());
+            open.add(&mut object, name.as_bytes());
         }
-        let found = open.close_with_duplicate(object);
+        let found = open.close_with_duplicate(&object);
         assert_eq!(open.hashes.len(), 1);
         found
     }

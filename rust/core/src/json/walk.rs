@@ -1,7 +1,7 @@
 //! The pass over the document: RFC 8259 by bounded recursion, with the tree of field paths at its side.
 
 use super::finding::{Findings, Halt, Outside};
-use super::members::{Names, find};
+use super::members::{Names, ObjectNames, find};
 use super::rule::Texts;
 use super::run::Runs;
 use super::scan::{skip_space, string_stop};
@@ -182,7 +182,7 @@ impl<'a> Walk<'a> {
         let depth = self.enter(place)?;
         // Only a node with members says which members there are.
         let node = place.node.filter(|node| !node.members.is_empty());
-        let names = self.names.open();
+        let mut names = self.names.open();
         let seen = self.seen.len();
         if let Some(node) = node {
             self.seen.resize(seen + node.expected.len(), false);
@@ -202,7 +202,7 @@ impl<'a> Walk<'a> {
                 } else {
                     self.runs.separate::<S>(kept, next, S::COMMA);
                 }
-                let (end, stays) = self.member::<S>(next, Place { node, depth }, seen)?;
+                let (end, stays) = self.member::<S>(next, Place { node, depth }, &mut names, seen)?;
                 if stays {
                     kept = end;
                     is_empty = false;
@@ -217,7 +217,7 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        if self.names.close_with_duplicate(names) {
+        if self.names.close_with_duplicate(&names) {
             self.findings.outside(Outside::DuplicateKey);
         }
         self.runs.separate::<S>(kept, next, b"");
@@ -230,11 +230,17 @@ impl<'a> Walk<'a> {
 
     /// The member whose name is at `at`, in the object that `object` is in: where it ends and whether it stays.
     #[inline(always)]
-    fn member<S: Style>(&mut self, at: usize, object: Place<'a>, seen: usize) -> Result<(usize, bool), Halt> {
+    fn member<S: Style>(
+        &mut self,
+        at: usize,
+        object: Place<'a>,
+        names: &mut ObjectNames,
+        seen: usize,
+    ) -> Result<(usize, bool), Halt> {
         let bytes = self.text.as_bytes();
         let token = self.string::<S>(at)?;
         let name = string::decode_bytes(self.text, token, &mut self.texts.decoded);
-        self.names.add(name);
+        self.names.add(names, name);
         let node = object.node.and_then(|node| find(node, name)).map(|child| &self.policy.tree[child]);
         if let (Some(parent), Some(child)) = (object.node, node)
             && let Some(rule) = child.rule
