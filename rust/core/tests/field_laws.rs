@@ -56,7 +56,7 @@ fn numbers() -> impl Strategy<Value = String> {
 fn scalar(kind: u8, text: &str) -> Scalar<'_> {
     match kind {
         0 => Scalar::Null,
-        1 => Scalar::Bool(text.len() % 2 == 0),
+        1 => Scalar::Bool(text.len().is_multiple_of(2)),
         2 => Scalar::Number(text),
         _ => Scalar::String(text),
     }
@@ -88,7 +88,7 @@ proptest! {
     }
 }
 
-/// A megabyte of anything is answered at once: no rule is worse than linear.
+/// A quarter of a million pieces of anything is answered at once: no rule is worse than linear.
 #[test]
 fn long_values_take_linear_time() {
     let pieces =
@@ -105,7 +105,7 @@ fn long_values_take_linear_time() {
     ];
     for piece in pieces {
         for (head, tail) in [("", ""), ("2024-01-01T00:00:00.", "Z"), ("a@", ".com"), ("0.", "1"), ("1e", "")] {
-            let long = [head, &piece.repeat(1 << 20), tail].concat();
+            let long = [head, &piece.repeat(1 << 18), tail].concat();
             for op in &rules {
                 let mut out = String::new();
                 let _ = op.apply(Scalar::String(&long), &mut out);

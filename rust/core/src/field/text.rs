@@ -61,7 +61,7 @@ impl Text {
         if self.max_chars.is_some_and(|most| result.len() > most && result.chars().count() > most) {
             return Answer::Invalid("too_long");
         }
-        if self.may_change_again(result) && !self.is_fixed(&result.to_owned(), out) {
+        if self.may_change_again(result) && !self.is_fixed(result) {
             return Answer::Unsupported("text.case");
         }
         match place {
@@ -138,16 +138,14 @@ impl Text {
             && self.steps.iter().any(|step| matches!(step, Step::AsciiLower | Step::AsciiUpper))
     }
 
-    /// Whether `text` goes through the steps unchanged. What `out` holds is kept.
-    fn is_fixed(&self, text: &str, out: &mut String) -> bool {
-        let kept = std::mem::take(out);
-        let fixed = match self.run(text, out) {
+    /// Whether `text` goes through the steps unchanged.
+    fn is_fixed(&self, text: &str) -> bool {
+        let mut out = String::new();
+        match self.run(text, &mut out) {
             Ok(Place::Piece(piece)) => piece.len() == text.len(),
             Ok(Place::Buffer) => out == text,
             Err(_) => false,
-        };
-        *out = kept;
-        fixed
+        }
     }
 }
 

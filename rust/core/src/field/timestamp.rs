@@ -58,7 +58,7 @@ impl Instant {
         match zone {
             Zone::Absent if !self.assume_utc => return INVALID,
             Zone::Absent | Zone::Zulu => {}
-            Zone::Offset(minutes) if !civil.to_utc(minutes) => return INVALID,
+            Zone::Offset(minutes) if !civil.go_back(minutes) => return INVALID,
             Zone::Offset(_) => {}
         }
         if self.is_written(text.as_bytes(), &civil) {
@@ -184,9 +184,9 @@ fn days_of(year: u16, month: u8) -> u8 {
 }
 
 impl Civil<'_> {
-    /// Takes `offset` minutes off; false when that leaves the years 1 to 9999. An offset is below a day, so at most one
+    /// Goes `offset` minutes back, to UTC; false when that leaves the years 1 to 9999. An offset is below a day, so at most one
     /// day is crossed.
-    fn to_utc(&mut self, offset: i32) -> bool {
+    fn go_back(&mut self, offset: i32) -> bool {
         let minutes = i32::from(self.hour) * 60 + i32::from(self.minute) - offset;
         let of_day = minutes.rem_euclid(24 * 60);
         self.hour = (of_day / 60) as u8;
