@@ -6,8 +6,10 @@
 
 mod codec;
 pub mod frame;
+mod observe;
 pub mod record;
 pub mod segment;
 
 pub use codec::{DecodeError, decode, encode};
+pub use observe::observe;
 pub use record::{Charge, Exchange, Forward, Observation, Outcome, Raised, Request};

@@ -14,7 +14,7 @@ use crate::group::Groups;
 use crate::known::{self, Standing};
 use crate::latency::Latency;
 use crate::report::{
-    KnownReport, LimitReport, Report, RouteReport, RuleReport, SCHEMA, Sides, Unexercised, UnreportedCounts,
+    EXERCISED, KnownReport, LimitReport, Report, RouteReport, RuleReport, SCHEMA, Sides, Unexercised, UnreportedCounts,
 };
 use crate::verdict::{Reasons, Verdict, Verdicts};
 
@@ -226,23 +226,25 @@ fn count(counts: &mut BTreeMap<String, u64>, name: &str) {
     }
 }
 
-/// The rules and limits of a route that the traffic never exercised.
+/// The rules and limits of a route that the traffic exercised too little to show that they work.
 fn idle(row: &RouteReport) -> Vec<Unexercised> {
     if row.exchanges == 0 {
         let route = row.route.clone();
-        return vec![Unexercised { route, what: "route", name: String::new(), operation: String::new() }];
+        return vec![Unexercised { route, what: "route", name: String::new(), operation: String::new(), changed: 0 }];
     }
-    let rules = row.rules.iter().filter(|rule| rule.exercised == 0).map(|rule| Unexercised {
+    let rules = row.rules.iter().filter(|rule| rule.exercised < EXERCISED).map(|rule| Unexercised {
         route: row.route.clone(),
         what: "rule",
         name: rule.place.clone(),
         operation: rule.operation.clone(),
+        changed: rule.exercised,
     });
     let limits = row.limits.iter().filter(|limit| limit.refusals == 0).map(|limit| Unexercised {
         route: row.route.clone(),
         what: "limit",
         name: limit.limit.clone(),
         operation: String::new(),
+        changed: 0,
     });
     rules.chain(limits).collect()
 }

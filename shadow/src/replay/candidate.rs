@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crossfade_core::limit::LimitId;
 use crossfade_core::policy::Route;
-use crossfade_core::{Limiter, Outcome, Part, Policy, Scratch, Timestamp, Unsupported, admit};
-use crossfade_exchange::{self as exchange, Charge, Forward, Observation};
+use crossfade_core::{Limiter, Outcome, Policy, Scratch, Timestamp, admit};
+use crossfade_exchange::{Observation, observe};
 
 use super::prepare::{Capture, Lent};
 
@@ -95,39 +95,6 @@ pub fn run<L: Limiter>(
         }
     }
     exercised
-}
-
-fn observe(policy: &Policy, route: &Route, answer: Result<Outcome, Unsupported>, scratch: &Scratch) -> Observation {
-    let charge = |charge: crossfade_core::scratch::Charge<'_>| Charge {
-        limit: policy.limit(charge.limit).name.to_string(),
-        key: charge.key.to_vec(),
-        cost: charge.cost,
-    };
-    let mut observation =
-        Observation { charges: Some(scratch.charges().map(charge).collect()), ..Observation::default() };
-    match answer {
-        Ok(outcome) => observation.outcome = Some(record(policy, route, outcome, scratch)),
-        Err(unsupported) => observation.unsupported = Some(unsupported.0.to_owned()),
-    }
-    observation
-}
-
-fn record(policy: &Policy, route: &Route, outcome: Outcome, scratch: &Scratch) -> exchange::Outcome {
-    let part = |part: Part, bytes: &[u8]| (part == Part::Rewritten).then(|| bytes.to_vec().into());
-    match outcome {
-        Outcome::Accepted(normalized) => exchange::Outcome::Accepted(Forward {
-            path: part(normalized.path, &scratch.path),
-            query: part(normalized.query, &scratch.query),
-            body: part(normalized.body, &scratch.body),
-        }),
-        Outcome::Limited { limit, retry_after } => {
-            exchange::Outcome::Limited { limit: policy.limit(limit).name.to_string(), retry_after: Some(retry_after) }
-        }
-        Outcome::Invalid(reason) => exchange::Outcome::Invalid {
-            code: reason.code.to_owned(),
-            field: reason.rule.map(|rule| route.rules[usize::from(rule.0)].place.to_string()),
-        },
-    }
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {

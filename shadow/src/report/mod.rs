@@ -221,7 +221,12 @@ pub struct Unexercised {
     pub name: String,
     /// The rule's operation; empty otherwise.
     pub operation: String,
+    /// Values that the rule changed: fewer than [`EXERCISED`], which is too few to have seen it work.
+    pub changed: u64,
 }
+
+/// A rule that changed fewer recorded values than this is listed as unexercised.
+pub const EXERCISED: u64 = 20;
 
 impl Report {
     /// The report as JSON.

@@ -226,6 +226,10 @@ fn notes(out: &mut String, report: &Report, style: Style) {
         let what = match idle.what {
             "route" => ": the capture holds no request of this route".to_owned(),
             "limit" => format!(" {}: this limit refused no request", idle.name),
+            _ if idle.changed > 0 => format!(
+                " {}: only {} recorded values were changed by this {} rule",
+                idle.name, idle.changed, idle.operation
+            ),
             _ => format!(" {}: no recorded value was changed by this {} rule", idle.name, idle.operation),
         };
         lines.push(("unexercised", format!("{}{what}", idle.route)));

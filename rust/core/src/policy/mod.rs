@@ -297,7 +297,7 @@ pub enum Misfit {
 pub struct KnownDifference {
     /// Name, unique in the route.
     pub id: Box<str>,
-    /// Where: a JSON path such as `$.id`, or `path`, `query`, `outcome`, `retry_after`, `charges`.
+    /// Where: a JSON path such as `$.id`, or `path`, `query`, `outcome`, `limit`, `retry_after`, `charges`.
     pub field: Box<str>,
     /// Which difference is meant.
     pub rule: DifferenceRule,

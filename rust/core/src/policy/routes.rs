@@ -186,7 +186,7 @@ fn known_difference(section: &Section<'_>, id: Option<&str>) -> Option<KnownDiff
     ];
     let field = section.require("field", DIFFERENCE_FIELDS).and_then(|item| {
         let text = item.text()?;
-        let named = ["path", "query", "outcome", "retry_after", "charges"].contains(&text);
+        let named = ["path", "query", "outcome", "limit", "retry_after", "charges"].contains(&text);
         if !named && text != "$" && !text.starts_with("$.") && !text.starts_with("$[") {
             item.complain(format_args!("is \"{}\"", text.escape_debug()), DIFFERENCE_FIELDS.to_owned());
         }
