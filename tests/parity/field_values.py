@@ -196,7 +196,7 @@ DECLARED: dict[str, AnyMaker] = {
     "text": mostly(known_texts, other),
     "timestamp": mostly(instants, other),
     "uuid": mostly(uuids, other),
-    "email": mostly(addresses, other),
+    "email": mostly(one_of(addresses, addresses, long_addresses), other),
     "integer": mostly(whole_numbers, other),
     "boolean": mostly(cased(words), other),
     "decimal": mostly(fitting, lambda dice: dice.randint(-(10**25), 10**25)),

@@ -131,11 +131,11 @@ fn time() {
         ("enum, same", open(), Scalar::String("open")),
         ("enum, alias", open(), Scalar::String("Reopened")),
     ];
-    const CALLS: u32 = 200_000;
+    const CALLS: u32 = 1_000;
     let mut out = String::with_capacity(4096);
     for (what, op, value) in typical {
         let mut best = f64::INFINITY;
-        for _ in 0..5 {
+        for _ in 0..500 {
             let started = Instant::now();
             for _ in 0..CALLS {
                 out.clear();
