@@ -192,15 +192,27 @@ def account(work: Path, environment: dict[str, str]) -> None:
         row[f"answered by {exchange['authoritative']}"] += 1
         candidate = exchange.get("candidate") or {}
         row["failed"] += bool(candidate.get("failed"))
-    say(
-        f"  {'stage':<8} {'route':<18} {'exchanges':>9} {'by control':>11} {'by candidate':>13} {'candidate failed':>17}"
-    )
+    columns = f"{'exchanges':>9} {'by control':>11} {'by candidate':>13} {'candidate failed':>17}"
+    say(f"  {'stage':<8} {'route':<18} {columns}")
     order = ["off", "shadow", "canary", "live"]
     for (name, route), row in sorted(rows.items(), key=lambda item: (order.index(item[0][0]), item[0][1])):
         say(
             f"  {name:<8} {route:<18} {row['exchanges']:>9} {row['answered by control']:>11} "
             f"{row['answered by candidate']:>13} {row['failed']:>17}"
         )
+    insist(rows)
+
+
+def insist(rows: dict[tuple[str, str], Counter[str]]) -> None:
+    """
+    Make sure that the candidate has really answered where it should, and really failed where it was made to.
+    """
+    live = {route: row for (name, route), row in rows.items() if name == "live"}
+    silent = [route for route in ROUTES if route in live and not live[route]["answered by candidate"]]
+    if not live or silent:
+        raise SystemExit(f"the candidate never answered for {', '.join(silent) or 'any route'}; see crossfade status")
+    if not live["blog.page"]["failed"]:
+        raise SystemExit("the injected panic never happened")
 
 
 def closing(work: Path, seconds: float, *, live: bool) -> None:

@@ -41,22 +41,20 @@ class Recorded:
 
 def slice_of(files: list[Path]) -> list[Recorded]:
     """
-    The first requests of each file, at most a few of each client.
+    Requests from all over each file, at most a few of each client.
     """
     chosen: list[Recorded] = []
     for file in files:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
         seen: dict[str, int] = {}
         taken = 0
-        with file.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                client, request = _jsonl(line) if file.suffix == ".jsonl" else _combined(line)
-                if request is None or seen.get(client, 0) >= PER_CLIENT:
-                    continue
-                seen[client] = seen.get(client, 0) + 1
-                chosen.append(request)
-                taken += 1
-                if taken == PER_FILE:
-                    break
+        for line in lines[:: max(1, len(lines) // (4 * PER_FILE))]:
+            client, request = _jsonl(line) if file.suffix == ".jsonl" else _combined(line)
+            if request is None or seen.get(client, 0) >= PER_CLIENT or taken == PER_FILE:
+                continue
+            seen[client] = seen.get(client, 0) + 1
+            chosen.append(request)
+            taken += 1
     return chosen
 
 
@@ -74,7 +72,7 @@ def _jsonl(line: str) -> tuple[str, Recorded | None]:
     headers = tuple((name, value) for name, value in row["headers"] if name not in NOT_SENT)
     # These recordings name no client. An address of its own for each keeps them apart, and a credential of its own for
     # each keeps the round below the limit that all nameless clients share.
-    client = _address(row["target"])
+    client = _address(dict(row["headers"]).get("x-github-hook-id") or row["target"])
     if not any(name == "authorization" for name, _ in headers):
         headers += (("authorization", f"recorded {client}"),)
     return client, Recorded(row["method"], row["target"], headers, body)

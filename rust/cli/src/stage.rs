@@ -117,10 +117,7 @@ pub fn set(arguments: Set, out: &mut impl Write) -> io::Result<ExitCode> {
     };
     let change = Change {
         stage: arguments.stage,
-        subject: Subject {
-            build: crossfade_seam::BUILD.to_owned(),
-            policy: policy.route(id).digest.to_string(),
-        },
+        subject: Subject { build: crossfade_seam::BUILD.to_owned(), policy: policy.route(id).digest.to_string() },
         who: arguments.who.unwrap_or_else(user),
         why: arguments.why,
         proven: false,
@@ -197,15 +194,26 @@ pub fn status(arguments: Status, out: &mut impl Write) -> io::Result<ExitCode> {
     let workers = workers::present(&state);
     let width = policy.routes.iter().map(|route| route.name.len()).max().unwrap_or(0).max(5);
     writeln!(out, "{:width$}  {:<14}  set for", "route", "stage")?;
-    for route in policy.routes.iter().filter(|route| arguments.route.as_deref().is_none_or(|name| name == &*route.name)) {
+    for route in policy.routes.iter().filter(|route| arguments.route.as_deref().is_none_or(|name| name == &*route.name))
+    {
         let row = stages.routes.get(&*route.name);
         let stage = row.map_or(Stage::Off, |row| row.stage);
         let set_for = match row {
             Some(row) if row.stage != Stage::Off => {
                 let fault = if row.fault.is_some() { ", with an injected fault" } else { "" };
                 let held = workers.iter().filter(|worker| worker.held.iter().any(|name| *name == *route.name)).count();
-                let held = if held > 0 { format!(" – held at shadow in {held} workers of another build or policy") } else { String::new() };
-                format!("build {}, policy {} by {}: {}{fault}{held}", short(&row.subject.build), short(&row.subject.policy), row.who, row.why)
+                let held = if held > 0 {
+                    format!(" – held at shadow in {held} workers of another build or policy")
+                } else {
+                    String::new()
+                };
+                format!(
+                    "build {}, policy {} by {}: {}{fault}{held}",
+                    short(&row.subject.build),
+                    short(&row.subject.policy),
+                    row.who,
+                    row.why
+                )
             }
             _ => "–".to_owned(),
         };
@@ -239,12 +247,28 @@ fn apply(state: &Path, changes: &[Change], out: &mut impl Write) -> io::Result<E
     let followed = match (present, behind) {
         (0, _) => "No worker is there to follow.".to_owned(),
         (_, 0) => format!("{present} of {present} workers followed in {:.1} s.", started.elapsed().as_secs_f64()),
-        _ => format!("{} of {present} workers followed within {} s; see `crossfade status`.", present - behind, PATIENCE.as_secs()),
+        _ => format!(
+            "{} of {present} workers followed within {} s; see `crossfade status`.",
+            present - behind,
+            PATIENCE.as_secs()
+        ),
     };
+    let workers = workers::present(state);
     for (change, (route, from)) in changes.iter().zip(&written.before) {
         match change.stage {
             Stage::Off => writeln!(out, "{route} is off: the control serves every request (was {from}). {followed}")?,
-            stage => writeln!(out, "{route}: {from} → {stage}, without proof. {followed}")?,
+            stage => {
+                writeln!(out, "{route}: {from} → {stage}, without proof. {followed}")?;
+                if let Some(worker) = workers.iter().find(|worker| worker.held.contains(route)) {
+                    writeln!(
+                        out,
+                        "  but worker {} holds it at shadow: it runs another build ({}, this command is {}) or another policy",
+                        worker.pid,
+                        short(&worker.build),
+                        short(crossfade_seam::BUILD)
+                    )?;
+                }
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
