@@ -27,7 +27,7 @@ def _stage_binary() -> None:
         [*command, "--message-format=json-render-diagnostics"], cwd=ROOT, stdout=subprocess.PIPE, check=False
     )
     if built.returncode != 0:
-        sys.exit(f"crossfade: `{' '.join(command)}` failed; a Rust toolchain (1.89 or newer) is needed to build from source")
+        sys.exit(f"crossfade: `{' '.join(command)}` failed; building needs a Rust toolchain, 1.89 or newer")
     messages = (json.loads(line) for line in built.stdout.splitlines() if line.startswith(b"{"))
     executables = [m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == "crossfade"]
     scripts = STAGED / "scripts"

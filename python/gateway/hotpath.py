@@ -27,9 +27,7 @@ class Forward:
 Decide = Callable[[str, bytes, bytes, Headers, str | None, bytes], Forward]
 
 
-def page(
-    method: str, raw_path: bytes, query_string: bytes, headers: Headers, peer: str | None, body: bytes
-) -> Forward:
+def page(method: str, raw_path: bytes, query_string: bytes, headers: Headers, peer: str | None, body: bytes) -> Forward:
     """GET and HEAD of blog pages."""
     limit_pages(client_key(peer, headers))
     return page_target(method, raw_path, query_string)

@@ -76,9 +76,7 @@ async def forward(scope: Scope, decided: Forward, body: bytes, backend: str) -> 
     except aiohttp.ClientError:
         return no_backend(502)
     response = Response(content, answer.status)
-    response.raw_headers = end_to_end(
-        [(name.lower(), value) for name, value in answer.raw_headers], NOT_RETURNED
-    )
+    response.raw_headers = end_to_end([(name.lower(), value) for name, value in answer.raw_headers], NOT_RETURNED)
     return response
 
 
@@ -115,12 +113,7 @@ async def read_body(receive: Receive) -> bytes:
 
 def end_to_end(headers: Headers, dropped: frozenset[bytes]) -> Headers:
     """The headers that go on: neither the dropped ones nor those that Connection names."""
-    named = {
-        token.strip().lower()
-        for name, value in headers
-        if name == b"connection"
-        for token in value.split(b",")
-    }
+    named = {token.strip().lower() for name, value in headers if name == b"connection" for token in value.split(b",")}
     return [(name, value) for name, value in headers if name not in dropped and name not in named]
 
 

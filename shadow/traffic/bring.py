@@ -32,7 +32,7 @@ SAID = 1500  # how much of a failed client's output an error repeats
 
 # pip asks a source distribution for its metadata, which runs its build. With this in place of the build backend,
 # pip downloads the file and no code of the package runs, nor is a build dependency fetched.
-NO_BUILD = '''
+NO_BUILD = """
 import os, sys
 def prepare_metadata_for_build_wheel(directory, config_settings=None):
     name = {name!r}.replace("-", "_") + "-" + {version!r} + ".dist-info"
@@ -41,11 +41,11 @@ def prepare_metadata_for_build_wheel(directory, config_settings=None):
         out.write("Metadata-Version: 2.1\\nName: " + {name!r} + "\\nVersion: " + {version!r} + "\\n")
     return name
 __legacy__ = sys.modules[__name__]
-'''
+"""
 
 
 def digest(path):
-    with open(path, "rb") as opened:
+    with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
@@ -53,8 +53,15 @@ def run(command, cwd, **environ):
     """(whether it succeeded, what it said). Clients speak English here, so that an error can be recognised."""
     environ = {**os.environ, "LC_ALL": "C", **environ}
     try:
-        done = subprocess.run(command, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=CLIENT_SECONDS)
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=CLIENT_SECONDS,
+        )
     except subprocess.TimeoutExpired:
         return False, f"no answer within {CLIENT_SECONDS} s"
     except OSError as error:
@@ -78,10 +85,21 @@ def by_pip(source, room):
     backend.mkdir(parents=True)
     (backend / "__init__.py").write_text("")
     (backend / "build_meta.py").write_text(NO_BUILD.format(**source))
-    command = [*pip, "download", "--no-deps", "--no-binary", source["name"], "--no-build-isolation", "--use-pep517",
-               "--dest", str(room), f"{source['name']}=={source['version']}"]
-    return run(command, room, PYTHONPATH=str(backend.parent), PIP_REQUIRE_VIRTUALENV="0",
-               SETUPTOOLS_USE_DISTUTILS="stdlib")
+    command = [
+        *pip,
+        "download",
+        "--no-deps",
+        "--no-binary",
+        source["name"],
+        "--no-build-isolation",
+        "--use-pep517",
+        "--dest",
+        str(room),
+        f"{source['name']}=={source['version']}",
+    ]
+    return run(
+        command, room, PYTHONPATH=str(backend.parent), PIP_REQUIRE_VIRTUALENV="0", SETUPTOOLS_USE_DISTUTILS="stdlib"
+    )
 
 
 def by_npm(source, room):
@@ -90,8 +108,11 @@ def by_npm(source, room):
 
 
 def by_apt(source, room):
-    apt = needs("apt-get", "it comes with Debian and its derivatives. Elsewhere, take the package from a Debian mirror"
-                           f" and unpack its {source['path']}")
+    apt = needs(
+        "apt-get",
+        "it comes with Debian and its derivatives. Elsewhere, take the package from a Debian mirror"
+        f" and unpack its {source['path']}",
+    )
     unpack = needs("dpkg-deb", "`apt-get install dpkg`")
     download = [apt, "download", source["name"]]
     got, said = run(download, room)
@@ -126,13 +147,17 @@ def brought(source, cache):
             got, said = False, str(missing)
         file = Path(room) / source["file"]
         if not got or not file.is_file():
-            raise Refused(f"{source['client']} did not bring {source['name']} {source['version']}:\n{said[-SAID:]}\n"
-                          f"It is needed once. By hand: put {source['file']} (sha256 {source['sha256']}) into {cache}")
+            raise Refused(
+                f"{source['client']} did not bring {source['name']} {source['version']}:\n{said[-SAID:]}\n"
+                f"It is needed once. By hand: put {source['file']} (sha256 {source['sha256']}) into {cache}"
+            )
         if digest(file) != source["sha256"]:
-            raise Refused(f"{source['name']}: {source['file']} has sha256 {digest(file)}, manifest.toml wants "
-                          f"{source['sha256']}. Upstream changed it: look at the new file, then put its version, "
-                          "sha256 and record count into manifest.toml; or put the old file into " + str(cache))
-        os.replace(file, kept)
+            raise Refused(
+                f"{source['name']}: {source['file']} has sha256 {digest(file)}, manifest.toml wants "
+                f"{source['sha256']}. Upstream changed it: look at the new file, then put its version, "
+                "sha256 and record count into manifest.toml; or put the old file into " + str(cache)
+            )
+        file.replace(kept)
     return kept
 
 
@@ -173,7 +198,7 @@ def from_examples(source, path, counts):
 
 
 def copied(path, out):
-    with open(path, "rb") as opened:
+    with path.open("rb") as opened:
         return copy_lines(opened, out)
 
 
@@ -189,9 +214,9 @@ def written(path, write):
     """Calls `write` with a file that becomes `path` only when it is whole. Returns what `write` returns."""
     part = path.with_name(path.name + ".part")
     try:
-        with open(part, "wb") as out:
+        with part.open("wb") as out:
             total = write(out)
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     return total
@@ -228,7 +253,7 @@ def added(folder, out_dir, taken):
         counts = Counter()
 
         def write(out, path=path, name=name, counts=counts):
-            with lzma.open(path) if path.name.endswith(".xz") else open(path, "rb") as lines:
+            with lzma.open(path) if path.name.endswith(".xz") else path.open("rb") as lines:
                 if name.endswith(".log"):
                     return copy_lines(lines, out)
                 return convert.write(convert.json_lines(lines, str(path), counts), out)
@@ -238,8 +263,17 @@ def added(folder, out_dir, taken):
         except (lzma.LZMAError, EOFError) as error:
             raise Refused(f"{path}: broken xz: {error}") from None
         shape = "combined" if name.endswith(".log") else "jsonl"
-        summaries.append({"name": path.name, "version": None, "licence": "see its folder", "format": shape,
-                          "records": total, "file": name, "counts": convert.tally(counts)})
+        summaries.append(
+            {
+                "name": path.name,
+                "version": None,
+                "licence": "see its folder",
+                "format": shape,
+                "records": total,
+                "file": name,
+                "counts": convert.tally(counts),
+            }
+        )
     if not summaries:
         raise Refused(f"CROSSFADE_TRAFFIC={folder} holds no *.log, *.log.xz, *.jsonl or *.jsonl.xz")
     return summaries, ignored

@@ -28,8 +28,25 @@ _NAME = re.compile(r"([A-Za-z][0-9A-Za-z_-]*):(?=\n)")  # of a header; the write
 _SINGLE = re.compile(r"'([^']*(?:''[^']*)*)'(?=\n)")
 _DOUBLE = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"(?=\n)', re.S)
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)")
-_ESCAPED = {"0": "\0", "a": "\a", "b": "\b", "t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r", "e": "\x1b",
-            " ": " ", '"': '"', "/": "/", "\\": "\\", "N": "\x85", "_": "\xa0", "L": "\u2028", "P": "\u2029"}
+_ESCAPED = {
+    "0": "\0",
+    "a": "\a",
+    "b": "\b",
+    "t": "\t",
+    "n": "\n",
+    "v": "\v",
+    "f": "\f",
+    "r": "\r",
+    "e": "\x1b",
+    " ": " ",
+    '"': '"',
+    "/": "/",
+    "\\": "\\",
+    "N": "\x85",
+    "_": "\xa0",
+    "L": "\u2028",
+    "P": "\u2029",
+}
 # Unquoted text that YAML 1.1 may read as null, a truth value, a number or a time. Wider than YAML's own rule on
 # purpose: the writer quotes such text, so meeting it bare means that we do not know what was recorded.
 _NOT_TEXT = re.compile(r"(?i)~|null|true|false|yes|no|on|off|y|n|<<|=|[-+]?\.(inf|nan)|[-+.]?\d[\d_.,:a-fotxz +-]*")
@@ -49,7 +66,7 @@ class _Cursor:
 
     def take(self, what):
         if not self.at(what):
-            found = self.text[self.pos:].split("\n", 1)[0][:60]
+            found = self.text[self.pos :].split("\n", 1)[0][:60]
             raise self.refuse(f"expected {what.rstrip()!r}, found {found!r}")
         self.pos += len(what)
 
@@ -67,7 +84,7 @@ class _Cursor:
     def scalar(self, indent):
         """The value that starts after one space; its further lines stand deeper than `indent`."""
         self.take(" ")
-        start, mark = self.pos, self.text[self.pos:self.pos + 1]
+        start, mark = self.pos, self.text[self.pos : self.pos + 1]
         if self.at("!!binary |\n"):
             return self._binary(indent)
         if mark in ("'", '"'):

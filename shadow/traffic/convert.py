@@ -9,13 +9,13 @@ import binascii
 import email.utils
 import json
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from cassette import Refused
 from cassette import read as read_cassette
 
 LAST = 253_402_300_800_000_000  # the year 10000: no calendar time that RFC 3339 can write
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_WEBHOOK = 1_704_067_200_000_000  # 2024-01-01T00:00:00Z
 SECOND, MILLISECOND = 1_000_000, 1_000
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(Z|[+-]\d\d:\d\d)?")
@@ -34,7 +34,7 @@ def micros(text, place, counts):
             when = datetime.fromisoformat(text)
             if not found[1]:
                 counts["time without zone, read as UTC"] += 1
-                when = when.replace(tzinfo=timezone.utc)
+                when = when.replace(tzinfo=UTC)
             return (when - EPOCH) // timedelta(microseconds=1)
         if isinstance(text, str) and HTTP_DATE.fullmatch(text):
             counts["time of the response's Date header, whole seconds"] += 1
@@ -67,7 +67,7 @@ def split_url(url, place, counts):
     try:
         raw, changed = CANNOT_STAND.subn(lambda byte: b"%%%02X" % byte[0][0], target.encode())
     except UnicodeEncodeError:
-        raise Refused(f"{place}: half a surrogate pair in {ascii(url)}") from None
+        raise Refused(f"{place}: half a surrogate pair in {url!a}") from None
     counts["byte percent-encoded in target"] += changed
     return host or None, raw.decode()
 
@@ -131,8 +131,13 @@ def webhook(number, event, body, place, counts):
     else:
         counts["webhook without any id, sent as 0"] += 1
     headers = [["content-type", "application/json"], ["x-github-event", event], ["x-github-hook-id", str(hook)]]
-    return FIRST_WEBHOOK + number * SECOND, {"method": "POST", "target": "/webhooks", "headers": headers,
-                                             "client": None, **body_of(body, place, counts)}
+    return FIRST_WEBHOOK + number * SECOND, {
+        "method": "POST",
+        "target": "/webhooks",
+        "headers": headers,
+        "client": None,
+        **body_of(body, place, counts),
+    }
 
 
 def webhook_examples(definitions, seen, place, counts):
@@ -192,7 +197,7 @@ def write(requests, out):
         try:
             out.write(line.encode() + b"\n")
         except UnicodeEncodeError:
-            raise Refused(f"half a surrogate pair in {one['method']} {ascii(one['target'])}") from None
+            raise Refused(f"half a surrogate pair in {one['method']} {one['target']!a}") from None
         total += 1
     return total
 

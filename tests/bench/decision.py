@@ -82,9 +82,8 @@ def measure(traffic: Path, state: Path, most: int) -> None:
                     of_candidate.append(middle - start)
                     of_control.append(end - middle)
 
-    print(
-        f"{'route':<11} {'decisions':>9}   {'control p50 / p99 µs':>22}   {'candidate p50 / p99 µs':>22}   {'p50':>6} {'p99':>6}"
-    )
+    sides = f"{'control p50 / p99 µs':>22}   {'candidate p50 / p99 µs':>22}"
+    print(f"{'route':<11} {'decisions':>9}   {sides}   {'p50':>6} {'p99':>6}")
     for route, (of_control, of_candidate) in sorted(samples.items()):
         a50, a99 = at(of_control, 50), at(of_control, 99)
         b50, b99 = at(of_candidate, 50), at(of_candidate, 99)

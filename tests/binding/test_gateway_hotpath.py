@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("limits")
 pytest.importorskip("email_validator")
 
-from gateway import hotpath, limiting  # noqa: E402
-from gateway.refusals import InvalidRequest, RateLimited  # noqa: E402
+from gateway import hotpath, limiting
+from gateway.refusals import InvalidRequest, RateLimited
 
 JSON = (b"content-type", b"application/json")
 ROUTES = {
@@ -308,17 +308,23 @@ FIELDS = [
     ("v1", "email", "A@EXAMPLE.com", "A@example.com"),
     ("v1", "source", None, None),
     ("v2", "data", {"type": "role"}, {"type": "roles"}),
-    ("v2", "data", {"id": "{12345678123456781234567812345ABC}"},
-     {"id": "12345678-1234-5678-1234-567812345abc"}),
+    ("v2", "data", {"id": "{12345678123456781234567812345ABC}"}, {"id": "12345678-1234-5678-1234-567812345abc"}),
     ("v2", "data", {"id": "abc"}, {"id": "abc"}),
-    ("v2", "data", {"attributes": {"priority": "p1"}},
-     {"attributes": {"priority": "P1", "origin": "gateway"}}),
+    ("v2", "data", {"attributes": {"priority": "p1"}}, {"attributes": {"priority": "P1", "origin": "gateway"}}),
     ("v2", "data", {"attributes": {"origin": None}}, {"attributes": {"origin": None}}),
     ("v2", "data", {"attributes": []}, {"attributes": []}),
-    ("v2", "filter", {"from": "now-15m", "to": "2020-01-01T00:30:00.9999+01:00"},
-     {"from": "now-15m", "to": "2019-12-31T23:30:00.999Z"}),
-    ("v2", "filter", {"from": "2020-01-01", "to": "0001-01-01T00:00+01:00"},
-     {"from": "2020-01-01T00:00:00.000Z", "to": "0001-01-01T00:00+01:00"}),
+    (
+        "v2",
+        "filter",
+        {"from": "now-15m", "to": "2020-01-01T00:30:00.9999+01:00"},
+        {"from": "now-15m", "to": "2019-12-31T23:30:00.999Z"},
+    ),
+    (
+        "v2",
+        "filter",
+        {"from": "2020-01-01", "to": "0001-01-01T00:00+01:00"},
+        {"from": "2020-01-01T00:00:00.000Z", "to": "0001-01-01T00:00+01:00"},
+    ),
     ("repos", "key_id", " 1_000 ", 1000),
     ("repos", "key_id", "1.0", "1.0"),
     ("repos", "private", " Yes ", True),
@@ -364,10 +370,8 @@ def test_decimal(literal, written):
         ("v1", '{"tags": ["a", "%s"]}' % ("a" * 201), "too_long", "tags[*]"),
         ("v1", '{"email": "nobody"}', "invalid_email", "email"),
         ("v1", '{"share_list": ["a@example.com", "\\ud800"]}', "invalid_email", "share_list[*]"),
-        ("v1", '{"options": {"thresholds": {"critical": 1e26}}}', "invalid_decimal",
-         "options.thresholds.critical"),
-        ("v2", '{"data": {"attributes": {"rate": 1e99999999999999999999}}}', "invalid_decimal",
-         "data.attributes.rate"),
+        ("v1", '{"options": {"thresholds": {"critical": 1e26}}}', "invalid_decimal", "options.thresholds.critical"),
+        ("v2", '{"data": {"attributes": {"rate": 1e99999999999999999999}}}', "invalid_decimal", "data.attributes.rate"),
         ("repos", '{"author": {"email": ""}, "title": "%s"}' % ("a" * 501), "too_long", "title"),
     ],
 )

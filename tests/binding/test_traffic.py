@@ -1,13 +1,10 @@
 """Recorded traffic is read as what it is, or refused with its file and line. Samples are made up."""
 
 import base64
-import hashlib
 import io
 import json
 import lzma
 import sys
-import tarfile
-import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -15,9 +12,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "shadow" / "traffic"))
 
-import bring  # noqa: E402
-import cassette  # noqa: E402
-import convert  # noqa: E402
+import bring
+import cassette
+import convert
 
 ONE = """\
 interactions:
@@ -65,7 +62,7 @@ def lines_of(requests):
         ("'a\n      b'", "a b"),
         ("'a\n\n      b'", "a\nb"),
         ("'a\n\n\n      '", "a\n\n"),
-        ("'{\"a\": \"#: -\"}'", '{"a": "#: -"}'),
+        ('\'{"a": "#: -"}\'', '{"a": "#: -"}'),
         ('"a\\\n      \\  b"', "a  b"),
         ('"a\n      b\\n"', "a b\n"),
         ('"\\xE9\\u2028\\U0001F600\\t\\"\\\\"', 'é\u2028😀\t"\\'),
@@ -144,9 +141,15 @@ def test_interactions_of_a_cassette_follow_each_other_by_a_millisecond():
     counts = Counter()
     rows = lines_of(convert.cassette(text.encode(), "2022-05-20T15:17:51.394Z", "c.yaml", counts))
     assert [(row["t"], row["method"]) for row in rows] == [
-        ("2022-05-20T15:17:51.394Z", "POST"), ("2022-05-20T15:17:51.395Z", "DELETE")]
-    assert rows[0]["headers"] == [["host", "api.example.com"], ["accept", "*/*"], ["accept", "text/plain; q=0.5"],
-                                  ["x-empty", ""]]
+        ("2022-05-20T15:17:51.394Z", "POST"),
+        ("2022-05-20T15:17:51.395Z", "DELETE"),
+    ]
+    assert rows[0]["headers"] == [
+        ["host", "api.example.com"],
+        ["accept", "*/*"],
+        ["accept", "text/plain; q=0.5"],
+        ["x-empty", ""],
+    ]
     assert rows[0]["target"] == "/v1/x?q=a%2Fb&b=%7e"
     assert (rows[0]["client"], rows[0]["body"]) == (None, "{}")
 
@@ -180,7 +183,7 @@ def test_bytes_that_are_no_utf8_travel_as_base64():
         ("http://h.example:8080//a/../b%2f?x=%41#frag", "h.example:8080", "//a/../b%2f?x=%41"),
         ("https://me:pw@h.example/a", "h.example", "/a"),
         ("<<HOSTNAME>>enterprise/stats", "<<HOSTNAME>>", "/enterprise/stats"),
-        ("https://h.example/users/<LOGIN>/{id}\"|\\", "h.example", "/users/<LOGIN>/{id}\"|\\"),
+        ('https://h.example/users/<LOGIN>/{id}"|\\', "h.example", '/users/<LOGIN>/{id}"|\\'),
         ("/only/path", None, "/only/path"),
         ("https:///none", None, "/none"),
         ("https://h.example/a b\té", "h.example", "/a%20b%09%C3%A9"),
@@ -215,8 +218,13 @@ def test_a_webhook_takes_its_hook_id_from_its_payload(payload, hook):
     body = json.dumps(payload)
     row = lines_of([convert.webhook(2, "ping", body, "f:1", counts)])[0]
     assert row == {
-        "t": "2024-01-01T00:00:02.000Z", "method": "POST", "target": "/webhooks", "client": None, "body": body,
-        "headers": [["content-type", "application/json"], ["x-github-event", "ping"], ["x-github-hook-id", hook]]}
+        "t": "2024-01-01T00:00:02.000Z",
+        "method": "POST",
+        "target": "/webhooks",
+        "client": None,
+        "body": body,
+        "headers": [["content-type", "application/json"], ["x-github-event", "ping"], ["x-github-hook-id", hook]],
+    }
     assert counts["webhook without any id, sent as 0"] == (hook == "0")
 
 
@@ -236,7 +244,7 @@ def test_examples_are_written_readably_and_once():
     text = '{\n  "name": "é😀",\n  "a": [\n    1,\n    2.5,\n    null\n  ]\n}'
     assert got == [("ping", text), ("star", text)]
     assert counts["exact repeat, left out"] == 1
-    with pytest.raises(cassette.Refused, match="^p: "):
+    with pytest.raises(cassette.Refused, match=r"^p: "):
         list(convert.webhook_examples([{"name": "ping"}], seen, "p", counts))
 
 
@@ -251,30 +259,57 @@ def test_a_folder_of_ones_own_is_added(tmp_path, monkeypatch):
     log = b'h - - [x] "GET /\xff HTTP/1.0" 200 1 "-" "-"\nlast line without end'
     (folder / "a.log.xz").write_bytes(lzma.compress(log))
     (folder / "b.log").write_bytes(log)
-    rows = [{"event": "ping", "body": "{}"}, ROW, {**ROW, "method": "PUT"}, {"event": "star", "body": "{}"},
-            {**ROW, "t": "Mon, 01 Jan 2018 00:00:00 GMT", "body_b64": "/w=="}]
+    rows = [
+        {"event": "ping", "body": "{}"},
+        ROW,
+        {**ROW, "method": "PUT"},
+        {"event": "star", "body": "{}"},
+        {**ROW, "t": "Mon, 01 Jan 2018 00:00:00 GMT", "body_b64": "/w=="},
+    ]
     (folder / "c.jsonl.xz").write_bytes(lzma.compress(b"\n".join(json.dumps(row).encode() for row in rows)))
     (folder / "README.md").write_text("about")
     summaries, ignored = bring.added(folder, out, {})
     assert ignored == ["README.md"]
     assert [(one["file"], one["format"], one["records"]) for one in summaries] == [
-        ("a.log", "combined", 2), ("b.log", "combined", 2), ("c.jsonl", "jsonl", 5)]
+        ("a.log", "combined", 2),
+        ("b.log", "combined", 2),
+        ("c.jsonl", "jsonl", 5),
+    ]
     assert (out / "a.log").read_bytes() == (out / "b.log").read_bytes() == log
     written = [json.loads(line) for line in (out / "c.jsonl").read_text().splitlines()]
     assert [(row["t"], row["method"]) for row in written] == [
-        ("2018-01-01T00:00:00.000Z", "GET"), ("2018-01-06T12:30:11.000Z", "GET"), ("2018-01-06T12:30:11.001Z", "PUT"),
-        ("2024-01-01T00:00:00.000Z", "POST"), ("2024-01-01T00:00:01.000Z", "POST")]
+        ("2018-01-01T00:00:00.000Z", "GET"),
+        ("2018-01-06T12:30:11.000Z", "GET"),
+        ("2018-01-06T12:30:11.001Z", "PUT"),
+        ("2024-01-01T00:00:00.000Z", "POST"),
+        ("2024-01-01T00:00:01.000Z", "POST"),
+    ]
     assert summaries[2]["counts"]["time without zone, read as UTC"] == 2
 
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b"[]", b"{", b"{}", b'{"url":1,"method":"GET","t":1}', b'{"url":"/a","method":"GET"}', b"\xff",
-     b'{"url":"/a","event":"ping"}', b'{"url":"/a","method":"GET","t":"tomorrow"}', b'{"event":"ping"}',
-     b'{"url":"/a","method":"GET","t":true}', b'{"url":"/a","method":"GET","t":1,"headers":[["a"]]}',
-     b'{"url":"/a","method":"GET","t":1,"headers":{"a":"b"}}', b'{"url":"/a","method":"GET","t":1,"body":{}}',
-     b'{"url":"/a","method":"GET","t":1,"body_b64":"x"}', b'{"url":"/a","method":"GET","t":1,"headers":[["a","\\n"]]}',
-     b'{"url":"/\\ud800","method":"GET","t":1}', b"[" * 100_000])
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"{}",
+        b'{"url":1,"method":"GET","t":1}',
+        b'{"url":"/a","method":"GET"}',
+        b"\xff",
+        b'{"url":"/a","event":"ping"}',
+        b'{"url":"/a","method":"GET","t":"tomorrow"}',
+        b'{"event":"ping"}',
+        b'{"url":"/a","method":"GET","t":true}',
+        b'{"url":"/a","method":"GET","t":1,"headers":[["a"]]}',
+        b'{"url":"/a","method":"GET","t":1,"headers":{"a":"b"}}',
+        b'{"url":"/a","method":"GET","t":1,"body":{}}',
+        b'{"url":"/a","method":"GET","t":1,"body_b64":"x"}',
+        b'{"url":"/a","method":"GET","t":1,"headers":[["a","\\n"]]}',
+        b'{"url":"/\\ud800","method":"GET","t":1}',
+        b"[" * 100_000,
+    ],
+)
 def test_a_malformed_line_names_file_and_line(line):
     """No line is skipped: what is neither a request nor a webhook is an error with its place."""
     good = json.dumps(ROW).encode()
@@ -286,12 +321,14 @@ def test_a_broken_folder_is_an_error(tmp_path):
     """Damaged, ambiguous, empty or missing input stops the run and leaves no half-written file."""
     out = tmp_path / "out"
     out.mkdir()
-    for number, (files, why) in enumerate([
-        ({"a.log.xz": lzma.compress(b"x" * 9999)[:-20]}, "broken xz"),
-        ({"a.log.xz": b"no xz"}, "broken xz"),
-        ({"a.log": b"", "a.log.xz": lzma.compress(b"")}, "rename one"),
-        ({"README.md": b""}, "holds no"),
-    ]):
+    for number, (files, why) in enumerate(
+        [
+            ({"a.log.xz": lzma.compress(b"x" * 9999)[:-20]}, "broken xz"),
+            ({"a.log.xz": b"no xz"}, "broken xz"),
+            ({"a.log": b"", "a.log.xz": lzma.compress(b"")}, "rename one"),
+            ({"README.md": b""}, "holds no"),
+        ]
+    ):
         folder = tmp_path / str(number)
         folder.mkdir()
         for name, data in files.items():
@@ -301,92 +338,3 @@ def test_a_broken_folder_is_an_error(tmp_path):
     with pytest.raises(cassette.Refused, match="is no folder"):
         bring.added(tmp_path / "missing", out, {})
     assert [path.name for path in out.iterdir()] == ["a.log"]  # the first, whole one of the ambiguous pair
-
-
-def packed(files):
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
-        for name, data in files.items():
-            member = tarfile.TarInfo("top/" + name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return out.getvalue()
-
-
-def manifest(monkeypatch, tmp_path, data, client="pip", **more):
-    """A manifest with one source whose file is `data`, and a client that brings it unless `more` says otherwise."""
-    (tmp_path / "home").mkdir()
-    text = {"name": "p", "client": client, "version": "1", "file": "p.bin", "licence": "MIT", "what": "w",
-            "sha256": hashlib.sha256(data).hexdigest(), "output": "p.out", "format": "jsonl", "records": 1,
-            "joined": "j", "path": "x", **more}
-    (tmp_path / "home" / "manifest.toml").write_text(
-        "[[source]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in text.items()))
-    calls = []
-
-    def fetch(source, room):
-        calls.append(source["name"])
-        (room / "p.bin").write_bytes(data)
-        return True, "said"
-
-    monkeypatch.setattr(bring, "HERE", tmp_path / "home")
-    monkeypatch.setitem(bring.CLIENTS, client, fetch)
-    monkeypatch.setenv("CROSSFADE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("CROSSFADE_TRAFFIC", raising=False)
-    return calls
-
-
-CASSETTES = packed({"tests/v1/cassettes/a.yaml": (ONE.format(body="null") + END).encode(), "setup.py": b"",
-                    "tests/v1/cassettes/a.frozen": b"2022-05-20T15:17:51.394Z"})
-
-
-def test_a_second_run_is_offline_and_the_same(tmp_path, monkeypatch, capsys):
-    """What is in the cache is verified and not fetched again, and git does not see it."""
-    calls = manifest(monkeypatch, tmp_path, CASSETTES)
-    for _ in range(2):
-        assert bring.main([str(tmp_path / "out")]) == 0
-    assert calls == ["p"]
-    assert "p  1  MIT  1 records  p.out" in capsys.readouterr().out
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert (summary["records"], summary["sources"][0]["file"]) == (1, "p.out")
-    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == [".gitignore", "p.bin"]
-
-
-@pytest.mark.parametrize(
-    ("more", "why"),
-    [({"sha256": "0" * 64}, "Upstream changed it"), ({"records": 2}, "1 records, manifest.toml says 2"),
-     ({"file": "q.bin"}, "pip did not bring p 1:\nsaid")])
-def test_a_changed_upstream_is_an_error_that_says_what_to_do(tmp_path, monkeypatch, capsys, more, why):
-    """Other bytes, another count or a missing file end the run with exit code 1 and no summary."""
-    manifest(monkeypatch, tmp_path, CASSETTES, **more)
-    assert bring.main([str(tmp_path / "out")]) == 1
-    assert why in capsys.readouterr().err
-    assert not (tmp_path / "out" / "summary.json").exists()
-
-
-def test_a_damaged_cache_is_an_error(tmp_path, monkeypatch, capsys):
-    """A file in the cache is never trusted by its name."""
-    manifest(monkeypatch, tmp_path, CASSETTES)
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "p.bin").write_bytes(b"other")
-    assert bring.main([str(tmp_path / "out")]) == 1
-    assert "delete it, then run this again" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(("client", "name"), [(bring.by_npm, "npm"), (bring.by_apt, "apt-get"), (bring.by_pip, "pip")])
-def test_a_missing_client_says_what_to_install(tmp_path, monkeypatch, client, name):
-    """An error names the client that is missing and where it comes from."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(bring.sys, "executable", str(tmp_path / "no-python"))
-    with pytest.raises(cassette.Refused, match=rf"^{name} is not installed: "):
-        client({"name": "p", "version": "1", "path": "x", "file": "y"}, tmp_path)
-
-
-def test_the_manifest_pins_every_source():
-    """Each source has a version, a licence, a sha256 and a record count, and a client that is known."""
-    sources = tomllib.loads((bring.HERE / "manifest.toml").read_text())["source"]
-    for source in sources:
-        assert len(bytes.fromhex(source["sha256"])) == 32
-        assert source["client"] in bring.CLIENTS
-        assert source["records"] > 0
-        assert source["version"] and source["licence"] and source["what"] and source["joined"]
-    assert len({source["output"] for source in sources}) == len({source["file"] for source in sources}) == len(sources)
