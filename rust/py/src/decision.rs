@@ -1,8 +1,8 @@
 //! What the candidate decided, copied out of the scratch so that it outlives the next request of the thread.
 
 use crossfade_core::policy::Route;
-use crossfade_core::{Outcome, Part, Policy, Scratch};
-use crossfade_exchange::{self as exchange, Charge, Forward, Observation};
+use crossfade_core::{Policy, Scratch};
+use crossfade_exchange::{self as exchange, Forward, Observation};
 use crossfade_seam::engine::Answer;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -28,24 +28,12 @@ impl Decision {
         nanos: u64,
         scratch: &Scratch,
     ) -> Self {
-        let mut observation = Observation { nanos, ..Observation::default() };
-        match answer {
-            Answer::Decided(outcome) => observation.outcome = Some(record(policy, route, outcome, scratch)),
-            Answer::Unsupported(unsupported) => observation.unsupported = Some(unsupported.0.to_owned()),
-            Answer::Failed => observation.failed = Some(crate::guard::message()),
-        }
-        if answer != Answer::Failed {
-            observation.charges = Some(
-                scratch
-                    .charges()
-                    .map(|charge| Charge {
-                        limit: policy.limit(charge.limit).name.to_string(),
-                        key: charge.key.to_vec(),
-                        cost: charge.cost,
-                    })
-                    .collect(),
-            );
-        }
+        let observation = match answer {
+            Answer::Decided(outcome) => exchange::observe(policy, route, Ok(outcome), scratch),
+            Answer::Unsupported(unsupported) => exchange::observe(policy, route, Err(unsupported), scratch),
+            Answer::Failed => Observation { failed: Some(crate::guard::message()), ..Observation::default() },
+        };
+        let observation = Observation { nanos, ..observation };
         Self { observation, route: route.name.to_string(), stage, policy: route.digest.to_string(), candidate_answers }
     }
 
@@ -54,24 +42,6 @@ impl Decision {
             Some(exchange::Outcome::Accepted(forward)) => Some(forward),
             _ => None,
         }
-    }
-}
-
-fn record(policy: &Policy, route: &Route, outcome: Outcome, scratch: &Scratch) -> exchange::Outcome {
-    let part = |part: Part, bytes: &[u8]| (part == Part::Rewritten).then(|| bytes.to_vec().into());
-    match outcome {
-        Outcome::Accepted(normalized) => exchange::Outcome::Accepted(Forward {
-            path: part(normalized.path, &scratch.path),
-            query: part(normalized.query, &scratch.query),
-            body: part(normalized.body, &scratch.body),
-        }),
-        Outcome::Limited { limit, retry_after } => {
-            exchange::Outcome::Limited { limit: policy.limit(limit).name.to_string(), retry_after: Some(retry_after) }
-        }
-        Outcome::Invalid(reason) => exchange::Outcome::Invalid {
-            code: reason.code.to_owned(),
-            field: reason.rule.map(|rule| route.rules[usize::from(rule.0)].place.to_string()),
-        },
     }
 }
 
