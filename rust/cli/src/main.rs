@@ -2,6 +2,7 @@
 //!
 //! A command is one variant here and one function in the file of its group. It gets its arguments and a buffered stdout,
 //! and returns its exit code; see [`exit`].
+#![forbid(unsafe_code)]
 
 mod capture;
 mod exit;

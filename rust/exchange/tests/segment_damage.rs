@@ -1,11 +1,11 @@
 //! Laws: whatever happens to a segment, every exchange of every undamaged block is read, and the loss is reported.
 
-mod common;
+mod samples;
 
-use common::{exchange, extents, read, written};
 use crossfade_exchange::Exchange;
 use crossfade_exchange::segment::{BLOCK_MAGIC, HEADER_BYTES, Sealing, Writer, seal};
 use proptest::prelude::*;
+use samples::{exchange, extents, read, written};
 
 /// What is left when the bytes from `from` to `to` cannot be trusted.
 fn undamaged(extents: &[(usize, usize)], blocks: &[Vec<Exchange>], from: usize, to: usize) -> Vec<Exchange> {
@@ -103,7 +103,7 @@ fn sequence_numbers_tell_the_loss() {
 fn a_planted_block_is_not_read() {
     let (_, other, _) = written(&[1], false);
     let planted = std::fs::read(other).unwrap()[HEADER_BYTES..].to_vec();
-    let directory = common::directory();
+    let directory = samples::directory();
     let mut writer = Writer::create(&directory, 1, 1, "").unwrap();
     writer.append(&exchange(0, b"first")).unwrap();
     writer.flush().unwrap();
@@ -122,7 +122,7 @@ fn a_planted_block_is_not_read() {
 #[test]
 fn planted_magics_are_cheap() {
     let planted: Vec<u8> = [BLOCK_MAGIC.as_slice(), &(1_u32 << 20).to_le_bytes()].concat().repeat(100_000);
-    let directory = common::directory();
+    let directory = samples::directory();
     let mut writer = Writer::create(&directory, 1, 1, "").unwrap();
     writer.append(&exchange(0, &planted)).unwrap();
     writer.append(&exchange(1, &vec![0; 4 << 20])).unwrap();

@@ -1,16 +1,16 @@
 //! Laws of segment files: names, modes, locks, sealing, directories.
 
-mod common;
+mod samples;
 
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 
-use common::{exchange, extents, read, written};
 use crossfade_exchange::Exchange;
 use crossfade_exchange::segment::{
     BLOCK_BYTES, BLOCK_MOST_BYTES, Directory, HEADER_BYTES, MAX_EXCHANGE_BYTES, Reader, Sealing, Writer, list, seal,
 };
+use samples::{exchange, extents, read, written};
 
 fn name(path: &std::path::Path) -> &str {
     path.file_name().unwrap().to_str().unwrap()
@@ -19,7 +19,7 @@ fn name(path: &std::path::Path) -> &str {
 /// Law: files are private, named after start and writer, and the header says who wrote them.
 #[test]
 fn names_modes_and_header() {
-    let directory = common::directory();
+    let directory = samples::directory();
     let writer = Writer::create(&directory, 7, 1_700_000_000_000_000, "00112233445566aa").unwrap();
     assert_eq!(name(writer.path()), "1700000000000000-7.open");
     assert_eq!(fs::metadata(writer.path()).unwrap().permissions().mode() & 0o777, 0o600);
@@ -38,7 +38,7 @@ fn names_modes_and_header() {
 /// Law: blocks have the size that the format promises, whatever comes, and only a single exchange exceeds it.
 #[test]
 fn blocks_are_bounded() {
-    let directory = common::directory();
+    let directory = samples::directory();
     let mut writer = Writer::create(&directory, 1, 1, "").unwrap();
     let sizes = [10, 200_000, 90_000, 90_000, 1 << 20, 10, 70_000, 70_000, 10];
     for (sequence, &size) in sizes.iter().enumerate() {
@@ -56,7 +56,7 @@ fn blocks_are_bounded() {
 /// Law: an exchange above the bound is refused by itself; those around it are kept.
 #[test]
 fn too_large_is_refused() {
-    let directory = common::directory();
+    let directory = samples::directory();
     let mut writer = Writer::create(&directory, 1, 1, "").unwrap();
     writer.append(&exchange(1, b"before")).unwrap();
     let error = writer.append(&exchange(2, &vec![0; MAX_EXCHANGE_BYTES])).unwrap_err();
@@ -86,7 +86,7 @@ fn sealing_keeps_everything() {
 /// Law: a segment whose writer is at work is left alone.
 #[test]
 fn a_busy_segment_is_left_alone() {
-    let directory = common::directory();
+    let directory = samples::directory();
     let mut writer = Writer::create(&directory, 1, 1, "").unwrap();
     writer.append(&exchange(1, b"")).unwrap();
     writer.flush().unwrap();
@@ -117,7 +117,7 @@ fn sealing_hides_no_damage() {
 /// Law: a directory is read in the order of its names; leftovers and strangers are not read; accounts add up.
 #[test]
 fn a_directory_in_order() {
-    let directory = common::directory();
+    let directory = samples::directory();
     let mut expected: Vec<Exchange> = Vec::new();
     for start in [30, 10, 20] {
         let mut writer = Writer::create(&directory, 1, start, "").unwrap();

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use toml::de::DeTable;
 
-use super::common::Common;
 use super::file::{Element, File, Item, Section};
+use super::inherited::Inherited;
 use super::{ClientPolicy, Errors, Policy, limits, routes};
 use crate::client::Network;
 
@@ -50,7 +50,7 @@ fn build(file: &File<'_>, root: &DeTable<'_>) -> Option<Policy> {
     let (store_url, max_keys) = store(&root);
     let limits = limits::read(&root);
     let defaults = root.get("defaults").and_then(|item| item.section("[defaults]".to_owned())).map(|section| {
-        let common = Common::read(&section, &limits);
+        let common = Inherited::read(&section, &limits);
         section.finish();
         common
     });

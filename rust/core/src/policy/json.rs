@@ -1,7 +1,7 @@
 //! `[route.json]`: the body of a route.
 
-use super::common::size;
 use super::file::Item;
+use super::inherited::size;
 use super::{CompareBody, JsonPolicy, Profile, RuleName, Unknown, fields};
 
 /// Reads the body's policy and the bound on its bytes; the names of its rules are appended to `rules`.

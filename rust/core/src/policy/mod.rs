@@ -3,12 +3,12 @@
 //! `parse` turns the text of `crossfade.toml` into a [`Policy`] or into every error it can find. After that nothing has
 //! to be checked again: a limit that a route names exists, a rule's operation has its arguments, a key can be built.
 
-mod common;
 mod compile;
 mod digest;
 mod error;
 mod fields;
 mod file;
+mod inherited;
 mod json;
 mod limits;
 mod matching;

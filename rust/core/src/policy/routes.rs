@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::common::{Common, count};
 use super::file::{Item, Section};
+use super::inherited::{Inherited, count};
 use super::limits::{Limits, check_name};
 use super::{
     DifferenceRule, GatePolicy, KnownDifference, LimitsStand, Outside, Pattern, Rejects, Route, RuleName, json,
@@ -24,7 +24,7 @@ struct Seen<'a> {
 }
 
 /// Reads all routes.
-pub(super) fn read<'a>(root: &Section<'a>, limits: &Limits<'a>, defaults: Common) -> Vec<Route> {
+pub(super) fn read<'a>(root: &Section<'a>, limits: &Limits<'a>, defaults: Inherited) -> Vec<Route> {
     let Some(item) = root.get("route") else {
         root.complain("there is no route", "add [[route]] with a name and a match".to_owned());
         return Vec::new();
@@ -64,11 +64,11 @@ fn route<'a>(
     section: &Section<'a>,
     name: &'a str,
     limits: &Limits<'a>,
-    defaults: &Common,
+    defaults: &Inherited,
     seen: &mut Vec<Seen<'a>>,
 ) -> Route {
     let patterns = patterns(section, name, seen);
-    let own = Common::read(section, limits);
+    let own = Inherited::read(section, limits);
     let own_max_bytes = own.max_bytes;
     let common = defaults.overridden_by(own);
     let target = common.target.and_then(super::target::TargetKeys::into_policy);

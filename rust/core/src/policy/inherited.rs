@@ -11,7 +11,7 @@ const MAX_LIMITS_OF_A_ROUTE: usize = 16;
 
 /// What was said; what was not said is `None`.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Common {
+pub(super) struct Inherited {
     pub(super) limits: Option<Vec<LimitId>>,
     pub(super) limits_stand: Option<LimitsStand>,
     pub(super) rejects: Option<Rejects>,
@@ -22,7 +22,7 @@ pub(super) struct Common {
     pub(super) cutover_key: Option<LimitId>,
 }
 
-impl Common {
+impl Inherited {
     pub(super) fn read(section: &Section<'_>, limits: &Limits<'_>) -> Self {
         Self {
             limits: section.get("limits").and_then(|item| limit_list(&item, limits)),
