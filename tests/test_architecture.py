@@ -116,7 +116,9 @@ def test_unsafe_lives_in_the_fork_hook_alone(crate: str) -> None:
     root = folder / ("main.rs" if crate == "crossfade-cli" else "lib.rs")
     level = "deny" if crate in {"crossfade-seam", "crossfade-py"} else "forbid"
     users = {
-        path.relative_to(ROOT).as_posix() for path in folder.rglob("*.rs") if re.search(r"\bunsafe\b(?![-_])", code(path))
+        path.relative_to(ROOT).as_posix()
+        for path in folder.rglob("*.rs")
+        if re.search(r"\bunsafe\b(?![-_])", code(path))
     }
 
     assert f"#![{level}(unsafe_code)]" in root.read_text()
