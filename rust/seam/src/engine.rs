@@ -124,9 +124,34 @@ impl Engine {
     }
 
     /// The route of a request and its stage; `None`: passed through.
+    ///
+    /// Services match decoded paths, often by regular expressions. Where that can end at another route than matching the
+    /// path as it was sent, only the service knows which one: it gets the request as in `off`.
     pub fn place(&self, method: &[u8], raw_path: &[u8]) -> Option<Place> {
         let route = self.policy.route_of(method, raw_path)?;
+        if raw_path.contains(&b'%') && self.is_ambiguous(route, method, raw_path) {
+            return None;
+        }
         Some(Place { route, stage: self.state(route).switch.stage() })
+    }
+
+    #[cold]
+    fn is_ambiguous(&self, route: RouteId, method: &[u8], raw_path: &[u8]) -> bool {
+        let mut decoded = Vec::with_capacity(raw_path.len());
+        let mut rest = raw_path;
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = after;
+            match after {
+                // A newline ends what `.` matches in a regular expression.
+                [b'0', b'a' | b'A', ..] if byte == b'%' => return true,
+                [b'2', b'f' | b'F', after @ ..] if byte == b'%' => {
+                    decoded.push(b'/');
+                    rest = after;
+                }
+                _ => decoded.push(byte),
+            }
+        }
+        decoded.len() != raw_path.len() && self.policy.route_of(method, &decoded) != Some(route)
     }
 
     /// Notes that the control counts a request of `route` alone, which leaves the candidate's counts short of it.
