@@ -38,28 +38,64 @@ class Outcome:
         """
         The request goes on; None: that part as it came.
         """
-        return cls(kind="accepted", path=path, query=query, body=body)
+        return _frozen("accepted", path=path, query=query, body=body)
 
     @classmethod
     def limited(cls, limit: str, *, retry_after: int | None = None, exception: Exception | None = None) -> Outcome:
         """
         Refused by the limit of that name in the policy; `retry_after` in whole seconds, None if not said.
         """
-        return cls(kind="limited", limit=limit, retry_after=retry_after, exception=exception)
+        return _frozen("limited", limit=limit, retry_after=retry_after, exception=exception)
 
     @classmethod
     def invalid(cls, code: str, *, field: str | None = None, exception: Exception | None = None) -> Outcome:
         """
         Refused for what it says: a stable code, and the path of the field if one was refused.
         """
-        return cls(kind="invalid", code=code, field=field, exception=exception)
+        return _frozen("invalid", code=code, field=field, exception=exception)
 
     @classmethod
     def outside(cls, status: int, *, exception: Exception | None = None) -> Outcome:
         """
         The control's own answer that no policy speaks of (401, 403, 404): counted, never compared.
         """
-        return cls(kind="outside", status=status, exception=exception)
+        return _frozen("outside", status=status, exception=exception)
+
+
+class _Draft:
+    """
+    An outcome before it is frozen: the same slots, and plain assignment, which takes a tenth of the time.
+    """
+
+    __slots__ = tuple(entry.name for entry in dataclasses.fields(Outcome))
+
+
+def _frozen(
+    kind: Kind,
+    path: bytes | None = None,
+    query: bytes | None = None,
+    body: bytes | None = None,
+    limit: str | None = None,
+    retry_after: int | None = None,
+    code: str | None = None,
+    field: str | None = None,
+    status: int | None = None,
+    exception: Exception | None = None,
+) -> Outcome:
+    draft: Any = _Draft()
+    draft.kind = kind
+    draft.path = path
+    draft.query = query
+    draft.body = body
+    draft.limit = limit
+    draft.retry_after = retry_after
+    draft.code = code
+    draft.field = field
+    draft.status = status
+    draft.exception = exception
+    draft.__class__ = Outcome
+    outcome: Outcome = draft
+    return outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -303,11 +303,12 @@ def _observation(
 
 
 def _outcome(decision: Decision) -> Outcome:
-    if decision.kind == "limited":
+    kind = decision.kind
+    if kind == "accepted":
+        return Outcome.accepted(path=decision.path, query=decision.query, body=decision.body)
+    if kind == "limited":
         return Outcome.limited(decision.limit or "", retry_after=decision.retry_after)
-    if decision.kind == "invalid":
-        return Outcome.invalid(decision.code or "", field=decision.field)
-    return Outcome.accepted(path=decision.path, query=decision.query, body=decision.body)
+    return Outcome.invalid(decision.code or "", field=decision.field)
 
 
 def _takes_now(function: Callable[..., Any]) -> bool:

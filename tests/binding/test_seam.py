@@ -5,7 +5,9 @@ The seam in Python: controls of every kind, who answers, and what is raised.
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
+import pickle
 import time
 from itertools import count
 from typing import Any
@@ -372,6 +374,11 @@ def test_observations_are_values():
     """
     assert Outcome.limited("a", retry_after=1, exception=RefusedError()) == Outcome.limited("a", retry_after=1)
     assert Observation(outcome=NO, nanos=1) == Observation(outcome=NO, nanos=1)
+    for made in (Outcome.accepted(body=b"x"), Outcome.limited("a"), Outcome.invalid("a"), Outcome.outside(404)):
+        plain_one = Outcome(kind=made.kind, body=made.body, limit=made.limit, code=made.code, status=made.status)
+        assert type(made) is Outcome
+        assert (made, hash(made), repr(made)) == (plain_one, hash(plain_one), repr(plain_one))
+        assert pickle.loads(pickle.dumps(made)) == copy.deepcopy(made) == made
     with pytest.raises(AttributeError):
         NO.kind = "accepted"
     with pytest.raises(AttributeError):
