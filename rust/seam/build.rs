@@ -12,8 +12,9 @@ use sha2::{Digest, Sha256};
 const FOLDERS: [&str; 5] = ["rust/core/src", "rust/store/src", "rust/exchange/src", "rust/seam/src", "rust/py/src"];
 
 fn main() {
-    let root =
-        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the crate lies two folders deep").to_owned();
+    // Asked when it runs: a target folder may have been moved, or be shared by two checkouts.
+    let folder = std::env::var("CARGO_MANIFEST_DIR").expect("cargo says where the crate is");
+    let root = Path::new(&folder).ancestors().nth(2).expect("the crate lies two folders deep").to_owned();
     let mut files = Vec::new();
     for folder in FOLDERS {
         println!("cargo::rerun-if-changed={}", root.join(folder).display());

@@ -42,7 +42,7 @@ def service(tmp_path: Path) -> Path:
         {
             "t": 1_700_000_000_000_000 + number * 100_000,
             "method": "POST",
-            "target": "//api/orders?utm_source=x&b=2&a=1" if number % 2 else "/api/orders",
+            "target": "/api/orders?utm_source=x&b=2&a=1" if number % 2 else "/api/orders",
             "headers": [["content-type", "application/json"]],
             "client": f"10.0.0.{number % 2}",
             "body": json.dumps(
