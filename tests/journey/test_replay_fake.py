@@ -155,7 +155,9 @@ def test_what_is_equal_is_proven(replay: Replay) -> None:
     assert api["outcomes"]["control"]["limited:per-client"] > 20
     assert free["verdicts"]["match"] == free["exchanges"] == 20
     assert nobody["not_judged"] == {"passed_through": nobody["exchanges"]}
-    assert {"route": "api", "what": "rule", "name": "unused", "operation": "text"} in report["unexercised"]
+    assert {"route": "api", "what": "rule", "name": "unused", "operation": "text", "changed": 0} in report[
+        "unexercised"
+    ]
     assert "proven for what was judged: nothing unexplained" in run.stdout
 
 
