@@ -89,6 +89,17 @@ fn places_count_characters() {
 }
 
 #[test]
+fn a_rate_that_its_strategy_cannot_count_is_refused() {
+    refused(
+        "[limits.b]\nkey = [\"client\"]\nrate = \"2000000/day\"\nstrategy = \"moving-window\"\n",
+        &[
+            "f:11:1  limit \"b\": key \"rate\" is \"2000000 per 1 day\"",
+            "the amount is above 1048576 for this strategy, which keeps a stamp for each hit",
+        ],
+    );
+}
+
+#[test]
 fn limits_that_contradict_themselves_are_refused() {
     let limit = |lines: &str| format!("[limits.b]\nrate = '1/minute'\n{lines}\n");
     refused(

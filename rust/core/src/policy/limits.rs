@@ -64,6 +64,15 @@ fn entry<'a>(item: &Item<'a>, id: LimitId) -> Entry<'a> {
     }
     let rate = section.require("rate", "for example rate = \"60/minute\"").and_then(|item| rate(&item));
     let strategy = strategy(&section);
+    if let (Some(rate), Some(strategy)) = (&rate, strategy)
+        && let Err(why) = strategy.check(rate)
+        && let Some(item) = section.get("rate")
+    {
+        item.complain(
+            format_args!("is \"{rate}\""),
+            format!("{why} for this strategy, which keeps a stamp for each hit"),
+        );
+    }
     section.finish();
     if let (Some(parts), Some(rate), Some(strategy)) = (parts, rate, strategy) {
         let parts = parts.into_iter().map(|(_, part)| part).collect();
