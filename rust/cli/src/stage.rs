@@ -26,6 +26,9 @@ pub enum Command {
     Set(Set),
 }
 
+/// How long a worker may take to show itself in a new state directory.
+const APPEARANCE: Duration = Duration::from_millis(500);
+
 /// Where the policy and the stages are.
 #[derive(Debug, Args)]
 pub struct Place {
@@ -236,7 +239,12 @@ fn apply(state: &Path, changes: &[Change], out: &mut impl Write) -> io::Result<E
         Ok(written) => written,
         Err(error) => return exit::failed(&error.to_string()),
     };
-    let present = workers::present(state).len();
+    // Workers show themselves once the directory exists, which this may just have made.
+    let mut present = workers::present(state).len();
+    while present == 0 && started.elapsed() < APPEARANCE {
+        thread::sleep(Duration::from_millis(20));
+        present = workers::present(state).len();
+    }
     let behind = loop {
         let behind = workers::present(state).iter().filter(|worker| worker.generation != written.generation).count();
         if behind == 0 || started.elapsed() >= PATIENCE {
