@@ -91,6 +91,7 @@ def measure(traffic: Path, state: Path, most: int) -> None:
             f"{route:<11} {len(of_control):>9}   {a50:>11.1f} / {a99:>8.1f}   {b50:>11.1f} / {b99:>8.1f}"
             f"   {a50 / b50:>5.0f}× {a99 / b99:>5.0f}×"
         )
+    print("the candidate's figures hold the drift sample: for one key in a hundred the control runs too")
     for route, row in seam.status()["routes"].items():
         if row["candidate"]:
             share = row["answered_by_candidate"] / row["candidate"]
