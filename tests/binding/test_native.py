@@ -92,6 +92,10 @@ def tracked(call: Any, arguments: list[Any]) -> list[int]:
     return [end[0]["collections"] - start[0]["collections"] for start, end in zip(before, after, strict=True)]
 
 
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12),
+    reason="since 3.12 the collector runs later than it is set off: the probe sees too little",
+)
 def test_a_served_request_allocates_nothing_that_is_tracked(live):
     """
     `admit` of a live, unsampled, unchanged, accepted request makes no object that the collector tracks, not even one
@@ -102,11 +106,11 @@ def test_a_served_request_allocates_nothing_that_is_tracked(live):
     admit(requests[0])
 
     # The probe has a share of its own.
-    own = tracked(len, [()] * 9)
+    own = tracked(lambda _: None, [()] * 9)
     assert tracked(admit, requests[1:]) == own
     assert [admit(request) is UNCHANGED for request in requests] == [True] * 10
     # And it sees what it is to see: an instance, a container, a container that is gone at once.
-    for call in (lambda _: Request({}), list, lambda _: len([None])):
+    for call in (lambda _: Request({}), lambda _: [None], lambda _: len([None])):
         assert [seen > quiet for seen, quiet in zip(tracked(call, [()] * 9), own, strict=True)] == [True] * 9
 
 
