@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Answer::Same => json!({"answer": "same"}),
             Answer::String => json!({"answer": "string", "text": out}),
             Answer::Literal => json!({"answer": "literal", "text": out}),
+            Answer::Kept(code) => json!({"answer": "kept", "code": code}),
             Answer::WrongType => json!({"answer": "wrong_type"}),
             Answer::Invalid(code) => json!({"answer": "invalid", "code": code}),
             Answer::Unsupported(code) => json!({"answer": "unsupported", "code": code}),

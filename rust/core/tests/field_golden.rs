@@ -34,7 +34,7 @@ fn say(op: &Op, value: Scalar<'_>) -> Says {
         Answer::String => Says::Text(out),
         Answer::Literal => Literal(out),
         Answer::WrongType => WrongType,
-        Answer::Invalid(code) | Answer::Unsupported(code) => No(code),
+        Answer::Kept(code) | Answer::Invalid(code) | Answer::Unsupported(code) => No(code),
     }
 }
 

@@ -54,6 +54,9 @@ pub enum Answer {
     String,
     /// The new value is in the output buffer and is a JSON literal: a number, `true` or `false`.
     Literal,
+    /// It stays as it is although the operation had work to do: the code says why, e.g. `text.unassigned`. The caller
+    /// leaves a remark.
+    Kept(&'static str),
     /// The operation does not speak of values of this JSON type.
     WrongType,
     /// The operation cannot read it; the code is the operation's own, e.g. `invalid_email`.

@@ -37,7 +37,7 @@ impl<'a> Walk<'a> {
         let value = &mut self.texts.value;
         value.clear();
         match rule.op.apply(scalar, value) {
-            Answer::Same => {}
+            Answer::Same | Answer::Kept(_) => {}
             Answer::String if !S::REWRITES || scalar == Scalar::String(value) => {}
             Answer::String => {
                 self.runs.back_to(mark);

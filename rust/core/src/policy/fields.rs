@@ -203,7 +203,7 @@ fn check_default(item: &Item<'_>, json: &str, op: &Op) {
             format_args!("is {json}, which the field's own rule would write as {value}"),
             "write it as the rule would".to_owned(),
         ),
-        Answer::WrongType | Answer::Invalid(_) | Answer::Unsupported(_) => item.complain(
+        Answer::Kept(_) | Answer::WrongType | Answer::Invalid(_) | Answer::Unsupported(_) => item.complain(
             format_args!("is {json}, which the field's own rule cannot read"),
             "write a value that the rule accepts".to_owned(),
         ),
