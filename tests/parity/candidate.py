@@ -1,0 +1,73 @@
+"""The candidate as a program: the example `admit_trace` of the store, one process for a session."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Question = dict[str, Any]
+"""`policy` as TOML text and what it asks of: see the head of rust/store/examples/admit_trace.rs. Bytes may be bytes."""
+
+
+@cache
+def built() -> Path:
+    """The example binary."""
+    build = ["cargo", "build", "-q", "-p", "crossfade-store", "--example", "admit_trace", "--message-format=json"]
+    messages = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.splitlines()
+    executables = (json.loads(message).get("executable") for message in messages)
+    return next(Path(executable) for executable in executables if executable)
+
+
+class Candidate:
+    """Asks questions in batches: all lines are written while the answers are read."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+
+    def ask(self, questions: Iterable[Question]) -> list[dict[str, Any]]:
+        """The answers, in order. Parts that go on as they came are not in them."""
+        listed = list(questions)
+        if not listed:
+            return []
+        listed[-1] = {**listed[-1], "flush": True}
+        sent = b"".join(json.dumps(question, default=latin).encode() + b"\n" for question in listed)
+        writer = threading.Thread(target=self.send, args=[sent])
+        writer.start()
+        assert self.process.stdout is not None
+        answers = [self.process.stdout.readline() for _ in listed]
+        writer.join()
+        assert answers[-1], "the candidate ended"
+        return [json.loads(answer) for answer in answers]
+
+    def send(self, sent: bytes) -> None:
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(sent)
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # The missing answers say it.
+
+
+def latin(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    raise TypeError(type(value).__name__)
+
+
+@contextmanager
+def candidate() -> Iterator[Candidate]:
+    """A running candidate."""
+    with subprocess.Popen([built()], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            yield Candidate(process)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()

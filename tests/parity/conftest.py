@@ -1,0 +1,15 @@
+"""The candidate, started once for all parity tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from parity.candidate import Candidate
+from parity.candidate import candidate as started
+
+
+@pytest.fixture(scope="session")
+def candidate() -> Iterator[Candidate]:
+    with started() as running:
+        yield running
