@@ -29,7 +29,7 @@ fn main() -> io::Result<()> {
             Ok((Part::Same, _)) => (b's', &[][..]),
             Ok((Part::Rewritten, bytes)) => (b'r', bytes),
             Err(Stop::Invalid(reason)) => (b'i', reason.code.as_bytes()),
-            Err(Stop::Unsupported(unsupported)) => (b'u', unsupported.0.as_bytes()),
+            Err(Stop::Outside { why, .. }) => (b'u', why.as_bytes()),
         };
         output.write_all(&[kind])?;
         output.write_all(&(text.len() as u32).to_le_bytes())?;

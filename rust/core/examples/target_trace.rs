@@ -10,6 +10,7 @@ use std::io::{self, Read, Write};
 use std::time::Instant;
 
 use crossfade_core::outcome::{Part, Stop};
+use crossfade_core::rollout::Checks;
 use crossfade_core::target::{path, query};
 use crossfade_core::{Policy, Request, Scratch, client};
 
@@ -55,7 +56,7 @@ fn judge(policy: &Policy, questions: &[(u8, &[u8])]) -> io::Result<()> {
             Ok(Part::Rewritten) if letter == b'p' => (b'r', &scratch.path[..]),
             Ok(Part::Rewritten) if letter == b'c' => (b'r', scratch.client.as_bytes()),
             Ok(Part::Rewritten) => (b'r', &scratch.query[..]),
-            Err(Stop::Unsupported(why)) => (b'u', why.0.as_bytes()),
+            Err(Stop::Outside { why, .. }) => (b'u', why.as_bytes()),
             Err(Stop::Invalid(reason)) => (b'i', reason.code.as_bytes()),
         };
         output.write_all(&[kind])?;
@@ -95,8 +96,10 @@ fn answer(policy: &Policy, letter: u8, text: &[u8], scratch: &mut Scratch) -> Re
     let route = &policy.routes[usize::from(letter != b'q')];
     let target = route.target.as_ref().expect("both routes have a target");
     scratch.exercised.clear();
+    let mut remarks = Vec::new();
+    let mut checks = Checks::new(&route.rollouts, &mut remarks);
     match letter {
-        b'p' => path::normalize(target, route.outside, text, &mut scratch.path, &mut scratch.exercised),
+        b'p' => path::normalize(target, text, &mut scratch.path, &mut scratch.exercised, &mut checks),
         b'c' => {
             let mut lines = text.split(|&b| b == b'\n');
             let peer = lines.next().and_then(|peer| std::str::from_utf8(peer).ok());
@@ -110,7 +113,8 @@ fn answer(policy: &Policy, letter: u8, text: &[u8], scratch: &mut Scratch) -> Re
         }
         _ => {
             let query = target.query.as_ref().expect("both routes have a query");
-            query::normalize(query, route.outside, text, &mut scratch.query, &mut scratch.pairs, &mut scratch.exercised)
+            let Scratch { query: out, pairs, exercised, .. } = scratch;
+            query::normalize(query, text, out, pairs, exercised, &mut checks)
         }
     }
 }

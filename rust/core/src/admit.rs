@@ -1,8 +1,9 @@
 //! The order of the steps. Each step lives in a module of its own; this file is the story.
 
 use crate::limit::Limiter;
-use crate::outcome::{Normalized, Outcome, Stop, Unsupported};
+use crate::outcome::{Normalized, Outcome, Part, Stop, Unsupported};
 use crate::policy::{LimitsStand, Policy, Route, RouteId};
+use crate::rollout::Checks;
 use crate::{Request, Scratch, Timestamp, client, json, target};
 
 /// Decides one request of `route` at `now`.
@@ -24,11 +25,9 @@ pub fn admit(
     scratch: &mut Scratch,
 ) -> Result<Outcome, Unsupported> {
     scratch.clear();
-    match steps(policy, policy.route(route), limiter, request, now, scratch) {
-        Ok(outcome) => Ok(outcome),
-        Err(Stop::Invalid(reason)) => Ok(Outcome::Invalid(reason)),
-        Err(Stop::Unsupported(unsupported)) => Err(unsupported),
-    }
+    let route = policy.route(route);
+    steps(policy, route, limiter, request, now, scratch)
+        .or_else(|stop| stop.answer(route.outside).map(Outcome::Invalid))
 }
 
 fn steps(
@@ -66,8 +65,14 @@ fn charge(
     const COST: u64 = 1;
     for &id in &route.limits {
         let limit = policy.limit(id);
-        if !scratch.charge(id, COST, |client, out| limit.key.write(&route.name, client, request, out))? {
-            continue;
+        match scratch.charge(id, COST, |client, out| limit.key.write(&route.name, client, request, out)) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            // Without the check the limit does not apply, as with on_missing = "skip".
+            Err(stop) => {
+                Checks::new(&route.rollouts, &mut scratch.remarks).fired(stop)?;
+                continue;
+            }
         }
         let hit = limiter.hit(limit, scratch.key_of_last_charge(), COST, now);
         if !hit.admitted {
@@ -77,12 +82,24 @@ fn charge(
     Ok(None)
 }
 
-/// Target first, then body: the order in which the reasons of a request with several faults are found.
+/// Part after part, in the order in which the reasons of a request with several faults are found.
 fn normalize(route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> Result<Normalized, Stop> {
-    let (path, query) = match &route.target {
-        Some(target) => target::normalize(target, route.outside, request, scratch)?,
-        None => Default::default(),
-    };
-    let body = json::normalize(route, request, scratch)?;
+    let path = part(route, scratch, |scratch| target::path(route, request, scratch))?;
+    let query = part(route, scratch, |scratch| target::query(route, request, scratch))?;
+    let body = part(route, scratch, |scratch| json::normalize(route, request, scratch))?;
     Ok(Normalized { path, query, body })
+}
+
+/// Runs the step of one part. A check that stops it but is not enforced leaves the whole part as it came.
+fn part(
+    route: &Route,
+    scratch: &mut Scratch,
+    step: impl FnOnce(&mut Scratch) -> Result<Part, Stop>,
+) -> Result<Part, Stop> {
+    let before = scratch.exercised.len();
+    step(scratch).or_else(|stop| {
+        Checks::new(&route.rollouts, &mut scratch.remarks).fired(stop)?;
+        scratch.exercised.truncate(before);
+        Ok(Part::Same)
+    })
 }

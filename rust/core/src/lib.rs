@@ -12,11 +12,13 @@
 //! | [`target`] | canonical path and query |
 //! | [`json`], [`field`] | the one-pass body rewrite and the rules for single values |
 //! | [`limit`] | the strategies, as steps on a state that somebody else stores |
+//! | [`codes`], [`rollout`] | what a decision can say, and checks that are watched before they bite |
 //! | [`unicode`] | the frozen set of code points |
 #![forbid(unsafe_code)]
 
 pub mod admit;
 pub mod client;
+pub mod codes;
 pub mod field;
 pub mod json;
 pub mod key;
@@ -24,6 +26,7 @@ pub mod limit;
 pub mod outcome;
 pub mod policy;
 pub mod request;
+pub mod rollout;
 pub mod scratch;
 pub mod target;
 pub mod time;

@@ -1,8 +1,9 @@
 //! What a decision can be. Three kinds of "no": a bad request is a value ([`Outcome::Invalid`]), "I cannot judge this" is
 //! a type of its own ([`Unsupported`]), a bug is a panic that the binding catches.
 
+use crate::codes;
 use crate::limit::LimitId;
-use crate::policy::RuleId;
+use crate::policy::{Outside, RuleId};
 
 /// What the candidate decided. The bytes of a normalised request are in the [`Scratch`](crate::Scratch) it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,18 +82,37 @@ impl std::error::Error for Unsupported {}
 pub enum Stop {
     /// The request is refused.
     Invalid(Reason),
-    /// The control must judge.
-    Unsupported(Unsupported),
+    /// Something is outside the grammar: the control judges, or it is refused, as the route says.
+    Outside {
+        /// The code, e.g. `path.triplet`; one of [`codes::OUTSIDE`].
+        why: &'static str,
+        /// The field rule that cannot read its value, if it is one.
+        rule: Option<RuleId>,
+    },
+}
+
+impl Stop {
+    /// A part of the request is outside the grammar.
+    pub const fn outside(why: &'static str) -> Self {
+        Self::Outside { why, rule: None }
+    }
+
+    /// What a route answers that treats what is outside as `outside`.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`] where the control judges it.
+    pub fn answer(self, outside: Outside) -> Result<Reason, Unsupported> {
+        match (self, outside) {
+            (Self::Invalid(reason), _) => Ok(reason),
+            (Self::Outside { why, .. }, Outside::Unsupported) => Err(Unsupported(why)),
+            (Self::Outside { why, rule }, Outside::Reject) => Ok(Reason { code: codes::refused_as(why), rule }),
+        }
+    }
 }
 
 impl From<Reason> for Stop {
     fn from(reason: Reason) -> Self {
         Self::Invalid(reason)
-    }
-}
-
-impl From<Unsupported> for Stop {
-    fn from(unsupported: Unsupported) -> Self {
-        Self::Unsupported(unsupported)
     }
 }

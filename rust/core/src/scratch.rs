@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::limit::LimitId;
 use crate::policy::RuleId;
+use crate::rollout::Remark;
 
 /// Everything a decision writes. Owned by the caller, one per thread; each decision starts by clearing it.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Scratch {
     pub client: String,
     /// Rules that changed a value in this decision, in order, with repeats.
     pub exercised: Vec<RuleId>,
+    /// What checks would have done that are not enforced, in order, with repeats.
+    pub remarks: Vec<Remark>,
     /// Work space of the JSON transcoder.
     pub json: crate::json::Work,
     /// Work space of the query.
@@ -62,6 +65,7 @@ impl Scratch {
         self.body.clear();
         self.client.clear();
         self.exercised.clear();
+        self.remarks.clear();
         self.keys.clear();
         self.charges.clear();
     }
@@ -74,7 +78,7 @@ impl Scratch {
         write: impl FnOnce(&str, &mut Vec<u8>) -> Result<bool, E>,
     ) -> Result<bool, E> {
         let start = self.keys.len();
-        let applies = write(&self.client, &mut self.keys)?;
+        let applies = write(&self.client, &mut self.keys).inspect_err(|_| self.keys.truncate(start))?;
         if applies {
             self.charges.push(ChargeSpan { limit, key: start..self.keys.len(), cost });
         }

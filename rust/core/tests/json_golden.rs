@@ -3,7 +3,7 @@
 mod json_support;
 
 use crossfade_core::json::normalize;
-use crossfade_core::outcome::{Part, Reason, Stop, Unsupported};
+use crossfade_core::outcome::{Part, Reason, Stop};
 use crossfade_core::policy::{Outside, Profile};
 use crossfade_core::{Request, Scratch};
 use json_support::{normalized, post, route, verdict};
@@ -198,5 +198,5 @@ fn only_json_is_looked_at() {
     assert_eq!(answer(&[json], b""), Ok(Part::Same));
     assert_eq!(answer(&[json], b" "), Err(Stop::Invalid(Reason::whole("malformed_json"))));
     let odd: (&[u8], &[u8]) = (b"content-type", b"application/json\xa0");
-    assert_eq!(answer(&[odd], b"{}"), Err(Stop::Unsupported(Unsupported("json.content_type"))));
+    assert_eq!(answer(&[odd], b"{}"), Err(Stop::outside("json.content_type")));
 }

@@ -4,8 +4,8 @@
 //! document: a syntax error anywhere, then what is outside the grammar, then the field rule with the lowest id at its
 //! first place in the document, then unknown fields.
 
-use crate::outcome::{Reason, Stop, Unsupported};
-use crate::policy::{self, RuleId};
+use crate::outcome::{Reason, Stop};
+use crate::policy::RuleId;
 
 /// What the grammar does not cover although Python's `json.loads` may accept it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,20 +25,16 @@ pub(super) enum Outside {
 }
 
 impl Outside {
-    /// The answer of a route that treats what is outside as `outside`.
-    pub(super) fn stop(self, outside: policy::Outside) -> Stop {
-        let (unsupported, rejected) = match self {
-            Self::ContentType => ("json.content_type", "content_type"),
-            Self::Encoding => ("json.encoding", "malformed_json"),
-            Self::Depth => ("json.depth", "too_deep"),
-            Self::DuplicateKey => ("json.duplicate_key", "duplicate_key"),
-            Self::LoneSurrogate => ("json.lone_surrogate", "lone_surrogate"),
-            Self::NumberLength => ("json.number_length", "number_length"),
-        };
-        match outside {
-            policy::Outside::Unsupported => Unsupported(unsupported).into(),
-            policy::Outside::Reject => Reason::whole(rejected).into(),
-        }
+    /// Its code.
+    pub(super) fn stop(self) -> Stop {
+        Stop::outside(match self {
+            Self::ContentType => "json.content_type",
+            Self::Encoding => "json.encoding",
+            Self::Depth => "json.depth",
+            Self::DuplicateKey => "json.duplicate_key",
+            Self::LoneSurrogate => "json.lone_surrogate",
+            Self::NumberLength => "json.number_length",
+        })
     }
 }
 
@@ -73,8 +69,8 @@ impl Findings {
         self.field(rule, Reason { code, rule: Some(rule) }.into());
     }
 
-    pub(super) fn unsupported(&mut self, rule: RuleId, code: &'static str) {
-        self.field(rule, Unsupported(code).into());
+    pub(super) fn unsupported(&mut self, rule: RuleId, why: &'static str) {
+        self.field(rule, Stop::Outside { why, rule: Some(rule) });
     }
 
     pub(super) fn unknown_field(&mut self) {
@@ -88,9 +84,9 @@ impl Findings {
     }
 
     /// The finding that counts, once the end of the document was reached.
-    pub(super) fn verdict(self, outside: policy::Outside) -> Result<(), Stop> {
+    pub(super) fn verdict(self) -> Result<(), Stop> {
         if let Some(what) = self.outside {
-            return Err(what.stop(outside));
+            return Err(what.stop());
         }
         if let Some((_, stop)) = self.field {
             return Err(stop);

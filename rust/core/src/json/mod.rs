@@ -61,7 +61,7 @@ impl Work {
 /// # Errors
 ///
 /// [`Stop::Invalid`] with `too_large`, `malformed_json`, `unknown_field` or the code of a field rule;
-/// [`Stop::Unsupported`] with `json.…` or the code of an operation for what is outside the grammar.
+/// [`Stop::Outside`] with `json.…` or the code of an operation for what is outside the grammar.
 pub fn normalize(route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> Result<Part, Stop> {
     if route.max_body.is_some_and(|most| request.body.len() > most) {
         return Err(Reason::whole("too_large").into());
@@ -73,7 +73,7 @@ pub fn normalize(route: &Route, request: &Request<'_>, scratch: &mut Scratch) ->
     match is_json(request.header(b"content-type").unwrap_or_default()) {
         Ok(true) => {}
         Ok(false) => return Ok(Part::Same),
-        Err(outside) => return Err(outside.stop(route.outside)),
+        Err(outside) => return Err(outside.stop()),
     }
     let before = scratch.exercised.len();
     let rewritten = match policy.output {
@@ -83,9 +83,9 @@ pub fn normalize(route: &Route, request: &Request<'_>, scratch: &mut Scratch) ->
         Profile::PythonUtf8 => rewrite::<PythonUtf8>(policy, request.body, scratch),
     };
     let part = match rewritten {
-        Ok((part, findings)) => findings.verdict(route.outside).map(|()| part),
+        Ok((part, findings)) => findings.verdict().map(|()| part),
         Err(Halt::Malformed) => Err(Reason::whole("malformed_json").into()),
-        Err(Halt::Outside(what)) => Err(what.stop(route.outside)),
+        Err(Halt::Outside(what)) => Err(what.stop()),
     };
     if part.is_err() {
         scratch.exercised.truncate(before); // nothing goes on, so nothing was changed

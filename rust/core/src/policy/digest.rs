@@ -36,6 +36,9 @@ pub(super) fn route(route: &Route, client: &ClientPolicy, store_url: &str, limit
         limit(&mut text, "cutover_key", id, limits);
     }
     text.line("outside", format_args!("{:?}", route.outside));
+    for (code, rollout) in route.rollouts.watched() {
+        text.line("rollout", format_args!("{code} {rollout:?}"));
+    }
     text.line("rejects", format_args!("{:?}", route.rejects));
     if let Some(most) = route.max_body {
         text.line("max_bytes", most);

@@ -4,8 +4,51 @@ use toml::de::DeValue;
 
 use super::file::{Item, Section};
 use super::paths::{self, Step};
-use super::{FieldNode, FieldRule, Misfit, RuleId, RuleName, operations};
+use super::{RuleId, RuleName, operations};
 use crate::field::{Answer, Op, Scalar};
+
+/// One step of the field paths.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FieldNode {
+    /// Children by decoded member name, sorted by name.
+    pub members: Vec<(Box<str>, usize)>,
+    /// Child for every item of an array.
+    pub items: Option<usize>,
+    /// Index in [`JsonPolicy::fields`] of the rule for a value at this place.
+    pub rule: Option<usize>,
+    /// Indices of the rules among `members` that are required or have a default, in policy order.
+    pub expected: Vec<usize>,
+}
+
+/// The rule for one field.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldRule {
+    /// Index in [`Route::rules`]. Rules refuse in this order: of several bad fields the lowest is reported.
+    pub id: RuleId,
+    /// The path as written.
+    pub path: Box<str>,
+    /// Last member name of the path, for a default.
+    pub name: Box<str>,
+    /// What happens to a value.
+    pub op: Op,
+    /// A value of another JSON type than the operation speaks of: kept, or refused with `wrong_type`.
+    pub wrong_type: Misfit,
+    /// A value that the operation cannot read: kept, or refused with the operation's code.
+    pub invalid: Misfit,
+    /// Absent is refused with `missing`.
+    pub required: bool,
+    /// JSON text appended to the parent object when the field is absent.
+    pub default: Option<Box<str>>,
+}
+
+/// What happens to a value that does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misfit {
+    /// It goes on as it is.
+    Keep,
+    /// The request is refused.
+    Reject,
+}
 
 /// Most rules of a route: [`RuleId`] has 16 bits, and nobody reads a longer report.
 const MAX_RULES: usize = 10_000;

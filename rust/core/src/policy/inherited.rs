@@ -2,6 +2,7 @@
 
 use super::file::{Item, Section};
 use super::limits::Limits;
+use super::rollout::RolloutKeys;
 use super::target::TargetKeys;
 use super::{LimitsStand, Outside, Rejects};
 use crate::limit::LimitId;
@@ -16,6 +17,7 @@ pub(super) struct Inherited {
     pub(super) limits_stand: Option<LimitsStand>,
     pub(super) rejects: Option<Rejects>,
     pub(super) outside: Option<Outside>,
+    pub(super) rollout: Option<RolloutKeys>,
     /// The bound and the line it stands on.
     pub(super) max_bytes: Option<(usize, usize)>,
     pub(super) target: Option<TargetKeys>,
@@ -35,6 +37,7 @@ impl Inherited {
             outside: section
                 .get("outside")
                 .and_then(|item| item.choice(&[("unsupported", Outside::Unsupported), ("reject", Outside::Reject)])),
+            rollout: section.get("rollout").and_then(|item| RolloutKeys::read(&item)),
             max_bytes: section.get("max_bytes").and_then(|item| Some((size(&item)?, item.line()))),
             target: section.get("target").and_then(|item| TargetKeys::read(&item)),
             cutover_key: section.get("cutover_key").and_then(|item| cutover_key(&item, limits)),
@@ -47,11 +50,16 @@ impl Inherited {
             (Some(defaults), Some(keys)) => Some(defaults.overridden_by(keys)),
             (defaults, keys) => keys.or_else(|| defaults.clone()),
         };
+        let rollout = match (&self.rollout, route.rollout) {
+            (Some(defaults), Some(keys)) => Some(defaults.overridden_by(keys)),
+            (defaults, keys) => keys.or_else(|| defaults.clone()),
+        };
         Self {
             limits: route.limits.or_else(|| self.limits.clone()),
             limits_stand: route.limits_stand.or(self.limits_stand),
             rejects: route.rejects.or(self.rejects),
             outside: route.outside.or(self.outside),
+            rollout,
             max_bytes: route.max_bytes.or(self.max_bytes),
             target,
             cutover_key: route.cutover_key.or(self.cutover_key),

@@ -2,7 +2,55 @@
 
 use super::file::Item;
 use super::inherited::size;
-use super::{CompareBody, JsonPolicy, Profile, RuleName, Unknown, fields};
+use super::{FieldNode, FieldRule, RuleName, fields};
+
+/// The JSON body of one route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JsonPolicy {
+    /// How the body is written.
+    pub output: Profile,
+    /// Fields that no rule names.
+    pub unknown: Unknown,
+    /// How the replay compares the body.
+    pub compare: CompareBody,
+    /// Nodes of the tree of field paths; the root is node 0.
+    pub tree: Vec<FieldNode>,
+    /// The rules, indexed by position in this list; `FieldRule::id` is the index in [`Route::rules`].
+    pub fields: Vec<FieldRule>,
+}
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Validated only: the client's own bytes go on, and a rule that would change a value is a contradiction.
+    Original,
+    /// No white space.
+    Compact,
+    /// The bytes of `json.dumps(value)`: `", "` and `": "`, everything above ASCII and DEL escaped.
+    Python,
+    /// The bytes of `json.dumps(value, ensure_ascii=False)`.
+    PythonUtf8,
+}
+
+/// What happens to fields that no rule names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// Kept, values untouched.
+    Keep,
+    /// Left out.
+    Drop,
+    /// The request is refused with `unknown_field`.
+    Reject,
+}
+
+/// How bodies are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompareBody {
+    /// Byte for byte.
+    Bytes,
+    /// As JSON values.
+    Meaning,
+}
 
 /// Reads the body's policy and the bound on its bytes; the names of its rules are appended to `rules`.
 pub(super) fn read(

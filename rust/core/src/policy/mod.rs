@@ -8,23 +8,27 @@ mod digest;
 mod error;
 mod fields;
 mod file;
+mod gate;
 mod inherited;
 mod json;
 mod limits;
 mod matching;
 mod operations;
 mod paths;
+mod rollout;
 mod routes;
 mod suggest;
 mod target;
 
 pub use error::{Errors, PolicyError};
+pub use fields::{FieldNode, FieldRule, Misfit};
+pub use gate::{DifferenceRule, GatePolicy, KnownDifference};
+pub use json::{CompareBody, JsonPolicy, Profile, Unknown};
 pub use matching::{Pattern, Segment};
+pub use target::{Dots, EncodedReserved, NamePattern, QueryPolicy, Sort, TargetPolicy};
 
-use std::time::Duration;
-
-use crate::field::Op;
 use crate::limit::{Limit, LimitId};
+use crate::rollout::Rollouts;
 
 /// A whole policy.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +75,8 @@ pub struct Route {
     pub limits_stand: LimitsStand,
     /// What an input outside the declared grammar gets.
     pub outside: Outside,
+    /// Checks of the request as a whole that are not enforced yet.
+    pub rollouts: Rollouts,
     /// Path and query, if the route normalises them.
     pub target: Option<TargetPolicy>,
     /// The largest body in bytes, if bounded: longer is `Invalid("too_large")`.
@@ -89,15 +95,6 @@ pub struct Route {
     pub rejects: Rejects,
     /// Limit whose key the cutover buckets hash; the first limit of the route unless stated. `None`: the client.
     pub cutover_key: Option<LimitId>,
-}
-
-/// Thresholds of a route's gate; `None` is the built-in one.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct GatePolicy {
-    /// The share of mismatches that must be ruled out, between 0 and 1.
-    pub mismatch_below: Option<f64>,
-    /// How long a stage has to be watched.
-    pub dwell: Option<Duration>,
 }
 
 /// Name of a rule in a report.
@@ -134,194 +131,6 @@ pub enum Rejects {
     Control,
     /// RFC 9457 problem details.
     ProblemJson,
-}
-
-/// Path and query of one route.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TargetPolicy {
-    /// Collapse repeated slashes.
-    pub merge_slashes: bool,
-    /// Dot segments.
-    pub dots: Dots,
-    /// What happens to a triplet like `%2F` that stands for a character with a meaning in a path.
-    pub encoded_reserved: EncodedReserved,
-    /// Query; `None` leaves it as it is.
-    pub query: Option<QueryPolicy>,
-}
-
-/// What happens to `.` and `..`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dots {
-    /// As Python's `posixpath.normpath`: `..` above the root stays at the root, and a last dot segment leaves no slash
-    /// (RFC 3986 §5.2.4 would leave one).
-    Clamp,
-    /// The same, but climbing above the root is outside the grammar.
-    Strict,
-    /// Left as they are.
-    Keep,
-}
-
-/// What happens to an encoded character that has a meaning unencoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EncodedReserved {
-    /// Outside the grammar.
-    Outside,
-    /// Kept encoded, hex digits upper-cased.
-    Keep,
-}
-
-/// The query of one route.
-#[derive(Debug, Clone, PartialEq)]
-pub struct QueryPolicy {
-    /// Names that are removed: exact, or a prefix when written with a trailing `*`.
-    pub drop: Vec<NamePattern>,
-    /// Order of the pairs.
-    pub sort: Sort,
-    /// How a space is written.
-    pub space_as_plus: bool,
-}
-
-/// A name or, with a trailing `*`, the start of a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamePattern {
-    /// The name or its start.
-    pub text: Box<str>,
-    /// Whether it is only the start.
-    pub prefix: bool,
-}
-
-/// Order of query pairs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
-    /// As received.
-    No,
-    /// Stable, by decoded name.
-    ByName,
-    /// By decoded name, then by decoded value, as Python's `sorted(pairs)`.
-    ByPair,
-}
-
-/// The JSON body of one route.
-#[derive(Debug, Clone, PartialEq)]
-pub struct JsonPolicy {
-    /// How the body is written.
-    pub output: Profile,
-    /// Fields that no rule names.
-    pub unknown: Unknown,
-    /// How the replay compares the body.
-    pub compare: CompareBody,
-    /// Nodes of the tree of field paths; the root is node 0.
-    pub tree: Vec<FieldNode>,
-    /// The rules, indexed by position in this list; `FieldRule::id` is the index in [`Route::rules`].
-    pub fields: Vec<FieldRule>,
-}
-
-/// How a body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// Validated only: the client's own bytes go on, and a rule that would change a value is a contradiction.
-    Original,
-    /// No white space.
-    Compact,
-    /// The bytes of `json.dumps(value)`: `", "` and `": "`, everything above ASCII and DEL escaped.
-    Python,
-    /// The bytes of `json.dumps(value, ensure_ascii=False)`.
-    PythonUtf8,
-}
-
-/// What happens to fields that no rule names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unknown {
-    /// Kept, values untouched.
-    Keep,
-    /// Left out.
-    Drop,
-    /// The request is refused with `unknown_field`.
-    Reject,
-}
-
-/// How bodies are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CompareBody {
-    /// Byte for byte.
-    Bytes,
-    /// As JSON values.
-    Meaning,
-}
-
-/// One step of the field paths.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct FieldNode {
-    /// Children by decoded member name, sorted by name.
-    pub members: Vec<(Box<str>, usize)>,
-    /// Child for every item of an array.
-    pub items: Option<usize>,
-    /// Index in [`JsonPolicy::fields`] of the rule for a value at this place.
-    pub rule: Option<usize>,
-    /// Indices of the rules among `members` that are required or have a default, in policy order.
-    pub expected: Vec<usize>,
-}
-
-/// The rule for one field.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FieldRule {
-    /// Index in [`Route::rules`]. Rules refuse in this order: of several bad fields the lowest is reported.
-    pub id: RuleId,
-    /// The path as written.
-    pub path: Box<str>,
-    /// Last member name of the path, for a default.
-    pub name: Box<str>,
-    /// What happens to a value.
-    pub op: Op,
-    /// A value of another JSON type than the operation speaks of: kept, or refused with `wrong_type`.
-    pub wrong_type: Misfit,
-    /// A value that the operation cannot read: kept, or refused with the operation's code.
-    pub invalid: Misfit,
-    /// Absent is refused with `missing`.
-    pub required: bool,
-    /// JSON text appended to the parent object when the field is absent.
-    pub default: Option<Box<str>>,
-}
-
-/// What happens to a value that does not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Misfit {
-    /// It goes on as it is.
-    Keep,
-    /// The request is refused.
-    Reject,
-}
-
-/// A difference between the sides that somebody answers for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct KnownDifference {
-    /// Name, unique in the route.
-    pub id: Box<str>,
-    /// Where: a JSON path such as `$.id`, or `path`, `query`, `outcome`, `limit`, `retry_after`, `charges`.
-    pub field: Box<str>,
-    /// Which difference is meant.
-    pub rule: DifferenceRule,
-    /// Why it is accepted.
-    pub reason: Box<str>,
-    /// Who answers for it.
-    pub owner: Box<str>,
-    /// Last day on which it counts, `YYYY-MM-DD`.
-    pub expires: Box<str>,
-    /// Largest share of the route's exchanges that it may explain, 0 to 1.
-    pub budget: f64,
-}
-
-/// Which differences a known difference explains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DifferenceRule {
-    /// Equal but for the case of ASCII letters.
-    AsciiCase,
-    /// Any difference at that place.
-    Any,
-    /// One side has the field, the other has not.
-    Absent,
-    /// Both are numbers of the same value written differently.
-    NumberText,
 }
 
 impl Policy {

@@ -1,7 +1,70 @@
 //! `[route.target]`: path and query.
 
 use super::file::{Element, Item};
-use super::{Dots, EncodedReserved, NamePattern, QueryPolicy, Sort, TargetPolicy};
+/// Path and query of one route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetPolicy {
+    /// Collapse repeated slashes.
+    pub merge_slashes: bool,
+    /// Dot segments.
+    pub dots: Dots,
+    /// What happens to a triplet like `%2F` that stands for a character with a meaning in a path.
+    pub encoded_reserved: EncodedReserved,
+    /// Query; `None` leaves it as it is.
+    pub query: Option<QueryPolicy>,
+}
+
+/// What happens to `.` and `..`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dots {
+    /// As Python's `posixpath.normpath`: `..` above the root stays at the root, and a last dot segment leaves no slash
+    /// (RFC 3986 §5.2.4 would leave one).
+    Clamp,
+    /// The same, but climbing above the root is outside the grammar.
+    Strict,
+    /// Left as they are.
+    Keep,
+}
+
+/// What happens to an encoded character that has a meaning unencoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncodedReserved {
+    /// Outside the grammar.
+    Outside,
+    /// Kept encoded, hex digits upper-cased.
+    Keep,
+}
+
+/// The query of one route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryPolicy {
+    /// Names that are removed: exact, or a prefix when written with a trailing `*`.
+    pub drop: Vec<NamePattern>,
+    /// Order of the pairs.
+    pub sort: Sort,
+    /// How a space is written.
+    pub space_as_plus: bool,
+}
+
+/// A name or, with a trailing `*`, the start of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamePattern {
+    /// The name or its start.
+    pub text: Box<str>,
+    /// Whether it is only the start.
+    pub prefix: bool,
+}
+
+/// Order of query pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// As received.
+    No,
+    /// Stable, by decoded name.
+    ByName,
+    /// By decoded name, then by decoded value, as Python's `sorted(pairs)`.
+    ByPair,
+}
 
 /// Most names to drop: each is compared with every name of a query.
 const MAX_DROP: usize = 100;

@@ -3,8 +3,9 @@
 pub mod path;
 pub mod query;
 
-use crate::outcome::{Part, Reason, Stop, Unsupported};
-use crate::policy::{Outside, TargetPolicy};
+use crate::outcome::{Part, Stop};
+use crate::policy::Route;
+use crate::rollout::Checks;
 use crate::{Request, Scratch};
 
 /// Rule ids of the target steps: every route with a target numbers them first, in this order.
@@ -35,32 +36,17 @@ pub mod rule {
     ];
 }
 
-/// Writes the canonical path and query of `request` into `scratch`.
-pub fn normalize(
-    policy: &TargetPolicy,
-    outside: Outside,
-    request: &Request<'_>,
-    scratch: &mut Scratch,
-) -> Result<(Part, Part), Stop> {
-    let path = path::normalize(policy, outside, request.raw_path, &mut scratch.path, &mut scratch.exercised)?;
-    let query = match &policy.query {
-        Some(query) => query::normalize(
-            query,
-            outside,
-            request.query,
-            &mut scratch.query,
-            &mut scratch.pairs,
-            &mut scratch.exercised,
-        )?,
-        None => Part::Same,
-    };
-    Ok((path, query))
+/// Writes the canonical path of `request` into `scratch`, if the route has one.
+pub fn path(route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> Result<Part, Stop> {
+    let Some(policy) = &route.target else { return Ok(Part::Same) };
+    let mut checks = Checks::new(&route.rollouts, &mut scratch.remarks);
+    path::normalize(policy, request.raw_path, &mut scratch.path, &mut scratch.exercised, &mut checks)
 }
 
-/// What a part outside the grammar gets: the control judges (`why`), or it is refused (`code`).
-fn outside(on_outside: Outside, code: &'static str, why: &'static str) -> Stop {
-    match on_outside {
-        Outside::Unsupported => Unsupported(why).into(),
-        Outside::Reject => Reason::whole(code).into(),
-    }
+/// The same for the query.
+pub fn query(route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> Result<Part, Stop> {
+    let Some(policy) = route.target.as_ref().and_then(|target| target.query.as_ref()) else { return Ok(Part::Same) };
+    let Scratch { query, pairs, exercised, remarks, .. } = scratch;
+    let mut checks = Checks::new(&route.rollouts, remarks);
+    query::normalize(policy, request.query, query, pairs, exercised, &mut checks)
 }

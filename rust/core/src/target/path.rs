@@ -4,9 +4,10 @@
 //! `posixpath.normpath` with the trailing slash kept. Where decoding would give a character a meaning it did not have
 //! (`%2F`), or a component behind could read dots that we do not see (`..;`), the path is outside the grammar.
 
-use super::{outside, rule};
+use super::rule;
 use crate::outcome::{Part, Stop};
-use crate::policy::{Dots, EncodedReserved, Outside, RuleId, TargetPolicy};
+use crate::policy::{Dots, EncodedReserved, RuleId, TargetPolicy};
+use crate::rollout::Checks;
 
 /// What an unencoded byte is in a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,19 +48,19 @@ const fn class(byte: u8) -> Class {
 ///
 /// # Errors
 ///
-/// What `outside` says for a path outside the grammar; see docs/policy.md, "Targets".
+/// The first check that fires and is enforced; see docs/policy.md, "Targets".
 pub fn normalize(
     policy: &TargetPolicy,
-    on_outside: Outside,
     raw: &[u8],
     out: &mut Vec<u8>,
     exercised: &mut Vec<RuleId>,
+    checks: &mut Checks<'_>,
 ) -> Result<Part, Stop> {
     if is_canonical(policy, raw) {
         return Ok(Part::Same);
     }
     out.clear();
-    let done = rewrite(policy, raw, out).map_err(|why| outside(on_outside, "invalid_path", why))?;
+    let done = rewrite(policy, raw, out, checks)?;
     let steps = [(done.respelled, rule::DECODE), (done.merged, rule::SLASHES), (done.dots, rule::DOTS)];
     let before = exercised.len();
     exercised.extend(steps.into_iter().filter_map(|(happened, rule)| happened.then_some(rule)));
@@ -113,15 +114,15 @@ struct Done {
     dots: bool,
 }
 
-fn rewrite(policy: &TargetPolicy, raw: &[u8], out: &mut Vec<u8>) -> Result<Done, &'static str> {
+fn rewrite(policy: &TargetPolicy, raw: &[u8], out: &mut Vec<u8>, checks: &mut Checks<'_>) -> Result<Done, Stop> {
     let mut done = Done::default();
-    let mut left = Some(raw.strip_prefix(b"/").ok_or("path.form")?);
+    let mut left = Some(raw.strip_prefix(b"/").ok_or(Stop::outside("path.form"))?);
     while let Some(here) = left {
         let end = memchr::memchr(b'/', here);
         left = end.map(|at| &here[at + 1..]);
         let start = out.len();
         out.push(b'/');
-        done.respelled |= spell(policy, &here[..end.unwrap_or(here.len())], out)?;
+        done.respelled |= spell(policy, &here[..end.unwrap_or(here.len())], out, checks)?;
         let segment = &out[start + 1..];
         if segment.is_empty() {
             // An empty last segment is a trailing slash, which stays.
@@ -139,12 +140,14 @@ fn rewrite(policy: &TargetPolicy, raw: &[u8], out: &mut Vec<u8>) -> Result<Done,
                     out.truncate(start);
                     let parent = memchr::memrchr(b'/', out);
                     if parent.is_none() && policy.dots == Dots::Strict {
-                        return Err("path.above_root");
+                        checks.fired(Stop::outside("path.above_root"))?;
                     }
                     out.truncate(parent.unwrap_or(0));
                     done.dots = true;
                 }
-                _ if segment.starts_with(b".;") || segment.starts_with(b"..;") => return Err("path.dot_parameter"),
+                _ if segment.starts_with(b".;") || segment.starts_with(b"..;") => {
+                    checks.fired(Stop::outside("path.dot_parameter"))?;
+                }
                 _ => {}
             }
         }
@@ -156,7 +159,7 @@ fn rewrite(policy: &TargetPolicy, raw: &[u8], out: &mut Vec<u8>) -> Result<Done,
 }
 
 /// Appends the canonical spelling of one segment; says whether it differs from `raw`.
-fn spell(policy: &TargetPolicy, raw: &[u8], out: &mut Vec<u8>) -> Result<bool, &'static str> {
+fn spell(policy: &TargetPolicy, raw: &[u8], out: &mut Vec<u8>, checks: &mut Checks<'_>) -> Result<bool, Stop> {
     let mut respelled = false;
     let mut at = 0;
     while let Some(&byte) = raw.get(at) {
@@ -167,18 +170,18 @@ fn spell(policy: &TargetPolicy, raw: &[u8], out: &mut Vec<u8>) -> Result<bool, &
                 out.extend_from_slice(&encoded(byte));
                 respelled = true;
             }
-            Class::Foreign => return Err("path.character"),
+            Class::Foreign => return Err(Stop::outside("path.character")),
             Class::Percent => {
-                let decoded = triplet(&raw[at..]).ok_or("path.triplet")?;
+                let decoded = triplet(&raw[at..]).ok_or(Stop::outside("path.triplet"))?;
                 match class(decoded) {
                     Class::Unreserved => {
                         out.push(decoded);
                         respelled = true;
                     }
-                    Class::Reserved if policy.encoded_reserved == EncodedReserved::Outside => {
-                        return Err("path.encoded_reserved");
-                    }
-                    _ => {
+                    class => {
+                        if class == Class::Reserved && policy.encoded_reserved == EncodedReserved::Outside {
+                            checks.fired(Stop::outside("path.encoded_reserved"))?;
+                        }
                         out.extend_from_slice(&encoded(decoded));
                         respelled |= raw[at..at + 2].iter().any(u8::is_ascii_lowercase);
                     }

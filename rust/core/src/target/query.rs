@@ -1,9 +1,10 @@
 //! The canonical query: `urlencode(sorted(parse_qsl(query, keep_blank_values=True)))` without the names to drop.
 
 use super::path::{encoded, triplet};
-use super::{outside, rule};
+use super::rule;
 use crate::outcome::{Part, Stop};
-use crate::policy::{NamePattern, Outside, QueryPolicy, RuleId, Sort};
+use crate::policy::{NamePattern, QueryPolicy, RuleId, Sort};
+use crate::rollout::Checks;
 
 /// The longest query that is looked at. Servers stop at 8 to 64 KiB; this keeps sorting bounded behind any of them,
 /// and offsets in 32 bits.
@@ -48,29 +49,35 @@ struct Done {
 ///
 /// # Errors
 ///
-/// What `outside` says for a query outside the grammar; see docs/policy.md, "Targets".
+/// The first check that fires and is enforced; see docs/policy.md, "Targets".
 pub fn normalize(
     policy: &QueryPolicy,
-    on_outside: Outside,
     raw: &[u8],
     out: &mut Vec<u8>,
     work: &mut Work,
     exercised: &mut Vec<RuleId>,
+    checks: &mut Checks<'_>,
 ) -> Result<Part, Stop> {
     if raw.is_empty() {
         return Ok(Part::Same);
     }
     out.clear();
-    let done = rewrite(policy, raw, out, work).map_err(|why| outside(on_outside, "invalid_query", why))?;
+    let done = rewrite(policy, raw, out, work, checks)?;
     let steps = [(done.dropped, rule::DROP), (done.sorted, rule::SORT), (done.respelled, rule::ENCODE)];
     let before = exercised.len();
     exercised.extend(steps.into_iter().filter_map(|(happened, rule)| happened.then_some(rule)));
     Ok(if exercised.len() > before { Part::Rewritten } else { Part::Same })
 }
 
-fn rewrite(policy: &QueryPolicy, raw: &[u8], out: &mut Vec<u8>, work: &mut Work) -> Result<Done, &'static str> {
+fn rewrite(
+    policy: &QueryPolicy,
+    raw: &[u8],
+    out: &mut Vec<u8>,
+    work: &mut Work,
+    _checks: &mut Checks<'_>,
+) -> Result<Done, Stop> {
     if raw.len() > MAX_BYTES {
-        return Err("query.length");
+        return Err(Stop::outside("query.length"));
     }
     let mut done = Done::default();
     read(policy, raw, work, &mut done)?;
@@ -90,7 +97,7 @@ fn rewrite(policy: &QueryPolicy, raw: &[u8], out: &mut Vec<u8>, work: &mut Work)
 }
 
 /// Splits and decodes the query into `work`.
-fn read(policy: &QueryPolicy, raw: &[u8], work: &mut Work, done: &mut Done) -> Result<(), &'static str> {
+fn read(policy: &QueryPolicy, raw: &[u8], work: &mut Work, done: &mut Done) -> Result<(), Stop> {
     work.decoded.clear();
     work.pairs.clear();
     let mut at = 0;
@@ -112,12 +119,12 @@ fn read(policy: &QueryPolicy, raw: &[u8], work: &mut Work, done: &mut Done) -> R
 }
 
 /// Decodes one pair; `None`: its name is to be dropped, and then it does not matter what its value holds.
-fn read_pair(policy: &QueryPolicy, piece: &[u8], decoded: &mut Vec<u8>) -> Result<Option<Pair>, &'static str> {
+fn read_pair(policy: &QueryPolicy, piece: &[u8], decoded: &mut Vec<u8>) -> Result<Option<Pair>, Stop> {
     let start = decoded.len();
     let split = memchr::memchr(b'=', piece).unwrap_or(piece.len());
     let ascii_name = decode(&piece[..split], decoded);
     if !ascii_name {
-        return Err("query.character");
+        return Err(Stop::outside("query.character"));
     }
     let middle = decoded.len();
     let name = &decoded[start..];
@@ -128,11 +135,11 @@ fn read_pair(policy: &QueryPolicy, piece: &[u8], decoded: &mut Vec<u8>) -> Resul
     let plain_name = name.is_ascii() || simdutf8::basic::from_utf8(name).is_ok();
     let ascii_value = decode(piece.get(split + 1..).unwrap_or_default(), decoded);
     if !ascii_value {
-        return Err("query.character");
+        return Err(Stop::outside("query.character"));
     }
     let value = &decoded[middle..];
     if !plain_name || !(value.is_ascii() || simdutf8::basic::from_utf8(value).is_ok()) {
-        return Err("query.utf8");
+        return Err(Stop::outside("query.utf8"));
     }
     Ok(Some(Pair { name: start as u32, value: middle as u32, end: decoded.len() as u32, raw: 0, raw_end: 0 }))
 }

@@ -3,7 +3,7 @@
 
 use crossfade_core::field::Op;
 use crossfade_core::json::normalize;
-use crossfade_core::outcome::{Part, Stop};
+use crossfade_core::outcome::{Part, Reason, Stop};
 use crossfade_core::policy::{
     CompareBody, FieldNode, FieldRule, JsonPolicy, LimitsStand, Misfit, Outside, Profile, Rejects, Route, RuleId,
     RuleName, Unknown,
@@ -25,6 +25,7 @@ pub fn route(output: Profile) -> Route {
         limits: Vec::new(),
         limits_stand: LimitsStand::BeforeBody,
         outside: Outside::Unsupported,
+        rollouts: Default::default(),
         target: None,
         max_body: None,
         json: Some(json),
@@ -115,12 +116,14 @@ pub fn normalized<'a>(route: &Route, body: &'a [u8], scratch: &'a mut Scratch) -
 
 /// The same in a word: the text that goes on, or the code that ends it.
 pub fn verdict(route: &Route, body: impl AsRef<[u8]>) -> String {
-    match normalized(route, body.as_ref(), &mut Scratch::new()) {
-        Ok((_, bytes)) => String::from_utf8_lossy(bytes).into_owned(),
-        Err(Stop::Invalid(reason)) => match reason.rule {
-            Some(rule) => format!("invalid {} by {}", reason.code, rule.0),
-            None => format!("invalid {}", reason.code),
-        },
-        Err(Stop::Unsupported(unsupported)) => unsupported.to_string(),
+    let mut scratch = Scratch::new();
+    let stop = match normalized(route, body.as_ref(), &mut scratch) {
+        Ok((_, bytes)) => return String::from_utf8_lossy(bytes).into_owned(),
+        Err(stop) => stop,
+    };
+    match stop.answer(route.outside) {
+        Ok(Reason { code, rule: Some(rule) }) => format!("invalid {code} by {}", rule.0),
+        Ok(Reason { code, rule: None }) => format!("invalid {code}"),
+        Err(unsupported) => unsupported.to_string(),
     }
 }

@@ -1,0 +1,99 @@
+//! Every code that a decision can carry, named once: what policies, counters and docs speak of.
+//!
+//! Two kinds. What is *outside* is not read at all: its code names the part and what of it, joined by a dot. A *refusal*
+//! is what the policy forbids.
+
+/// What is outside the grammars, and the refusal that stands for it where a route says `outside = "reject"`.
+///
+/// In the order of docs/policy.md. The part before the dot is the part of the request, or the operation of a field.
+pub const OUTSIDE: &[(&str, &str)] = &[
+    // path
+    ("path.form", "invalid_path"),
+    ("path.character", "invalid_path"),
+    ("path.triplet", "invalid_path"),
+    ("path.encoded_reserved", "invalid_path"),
+    ("path.dot_parameter", "invalid_path"),
+    ("path.above_root", "invalid_path"),
+    // query
+    ("query.character", "invalid_query"),
+    ("query.utf8", "invalid_query"),
+    ("query.length", "invalid_query"),
+    // JSON bodies
+    ("json.content_type", "content_type"),
+    ("json.encoding", "malformed_json"),
+    ("json.depth", "too_deep"),
+    ("json.duplicate_key", "duplicate_key"),
+    ("json.lone_surrogate", "lone_surrogate"),
+    ("json.number_length", "number_length"),
+    // text
+    ("text.separator", "invalid_text"),
+    ("text.unassigned", "invalid_text"),
+    ("text.case", "invalid_text"),
+    // values
+    ("timestamp.form", "invalid_timestamp"),
+    ("uuid.form", "invalid_uuid"),
+    ("email.form", "invalid_email"),
+    ("integer.form", "invalid_integer"),
+    ("integer.length", "invalid_integer"),
+    ("decimal.form", "invalid_decimal"),
+    ("decimal.range", "invalid_decimal"),
+    ("enum.form", "invalid_enum"),
+];
+
+/// Refusals of a request as a whole: those that a route can roll out one by one.
+pub const REFUSALS: &[&str] = &[
+    "missing_key",
+    // bodies
+    "too_large",
+    "malformed_json",
+    "unknown_field",
+];
+
+/// Refusals by a field's rule, which is rolled out as a whole.
+pub const FIELD_REFUSALS: &[&str] = &[
+    "missing",
+    "wrong_type",
+    "too_long",
+    "invalid_timestamp",
+    "invalid_uuid",
+    "invalid_email",
+    "invalid_integer",
+    "invalid_boolean",
+    "invalid_decimal",
+    "invalid_enum",
+];
+
+/// The refusal that stands for what is outside.
+///
+/// A code that is not in [`OUTSIDE`] is refused as itself.
+pub fn refused_as(why: &'static str) -> &'static str {
+    OUTSIDE.iter().find(|(code, _)| *code == why).map_or(why, |&(_, refusal)| refusal)
+}
+
+/// Codes of checks of a request as a whole, which `[route.rollout]` names: refusals, and what is outside but no value
+/// of a field.
+pub fn rolled_out() -> impl Iterator<Item = &'static str> {
+    const PARTS: [&str; 6] = ["path", "query", "host", "header", "json", "form"];
+    let parts = OUTSIDE.iter().map(|&(code, _)| code);
+    parts
+        .filter(|code| code.split_once('.').is_some_and(|(part, _)| PARTS.contains(&part)))
+        .chain(REFUSALS.iter().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_named_once_and_says_what_it_is() {
+        let mut codes: Vec<&str> = OUTSIDE.iter().map(|(code, _)| *code).collect();
+        assert!(codes.iter().all(|code| code.contains('.')));
+        let refusals = REFUSALS.iter().chain(FIELD_REFUSALS);
+        assert!(refusals.clone().all(|code| !code.contains('.')));
+        codes.extend(refusals);
+        codes.sort_unstable();
+        let count = codes.len();
+        codes.dedup();
+        assert_eq!(codes.len(), count);
+    }
+}

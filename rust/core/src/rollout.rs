@@ -1,0 +1,84 @@
+//! Checks that are watched before they bite.
+
+use crate::outcome::Stop;
+use crate::policy::RuleId;
+
+/// How far a check or a rule is rolled out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rollout {
+    /// It has no effect; what it would have done is a remark.
+    Observe,
+    /// The same, and the remark goes with the request to the service.
+    Warn,
+    /// It acts.
+    #[default]
+    Enforce,
+}
+
+/// What a check would have done if it were enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remark {
+    /// The code of the refusal or of what is outside; `changed` for a value that a rule would have rewritten.
+    pub code: &'static str,
+    /// The field rule that made it, if one did.
+    pub rule: Option<RuleId>,
+    /// Never `Enforce`.
+    pub rollout: Rollout,
+}
+
+/// The checks of a route that are not enforced, by code.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rollouts {
+    /// Sorted by code; nothing in it is enforced.
+    pub(crate) watched: Vec<(&'static str, Rollout)>,
+}
+
+impl Rollouts {
+    /// How far the check with this code is rolled out.
+    pub fn of(&self, code: &str) -> Rollout {
+        match self.watched.binary_search_by(|(known, _)| (*known).cmp(code)) {
+            Ok(found) => self.watched[found].1,
+            Err(_) => Rollout::Enforce,
+        }
+    }
+
+    /// The checks that are not enforced, in the order of their codes.
+    pub fn watched(&self) -> impl Iterator<Item = (&'static str, Rollout)> {
+        self.watched.iter().copied()
+    }
+}
+
+/// The checks of one part of a request: where a step says that one fired.
+#[derive(Debug)]
+pub struct Checks<'a> {
+    rollouts: &'a Rollouts,
+    remarks: &'a mut Vec<Remark>,
+}
+
+impl<'a> Checks<'a> {
+    /// Checks that are rolled out as `rollouts` says and leave their remarks in `remarks`.
+    pub fn new(rollouts: &'a Rollouts, remarks: &'a mut Vec<Remark>) -> Self {
+        Self { rollouts, remarks }
+    }
+
+    /// A check fired. `Ok`: it is not enforced, the remark is made, and the step goes on as if it did not exist.
+    ///
+    /// # Errors
+    ///
+    /// The same stop, if the check is enforced. What a field's rule found is rolled out by the rule, not here.
+    #[cold]
+    pub fn fired(&mut self, stop: Stop) -> Result<(), Stop> {
+        let code = match stop {
+            Stop::Outside { why, rule: None } => why,
+            Stop::Invalid(reason) if reason.rule.is_none() => reason.code,
+            Stop::Outside { .. } | Stop::Invalid(_) => return Err(stop),
+        };
+        match self.rollouts.of(code) {
+            Rollout::Enforce => Err(stop),
+            rollout => {
+                self.remarks.push(Remark { code, rule: None, rollout });
+                Ok(())
+            }
+        }
+    }
+}
