@@ -5,5 +5,9 @@ the chapter is wrong.
 """
 
 from reference.answer import Answer, Checks, Outside, Refused
+from reference.decide import admit
+from reference.limits import Store
+from reference.policy import Policy
+from reference.request import Request
 
-__all__ = ["Answer", "Checks", "Outside", "Refused"]
+__all__ = ["Answer", "Checks", "Outside", "Policy", "Refused", "Request", "Store", "admit"]

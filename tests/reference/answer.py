@@ -41,10 +41,13 @@ class Checks:
     remarks: list[tuple[str, str | None]] = dataclasses.field(default_factory=list)
 
     def fired(self, stop: Outside | Refused) -> None:
-        """Raises `stop`, or returns where its check is rolled out: the caller then goes on leniently."""
-        if self.rollout.get(stop.code, ENFORCE) == ENFORCE:
+        """Raises `stop`, or returns where its check is rolled out: the caller then goes on leniently.
+
+        What a field's rule found is rolled out by the rule, not here.
+        """
+        if stop.field is not None or self.rollout.get(stop.code, ENFORCE) == ENFORCE:
             raise stop
-        self.remark(stop.code, stop.field)
+        self.remark(stop.code)
 
     def remark(self, code: str, field: str | None = None) -> None:
         """Leaves a remark, as a rolled-out check or field rule does."""

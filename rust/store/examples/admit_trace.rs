@@ -141,6 +141,10 @@ fn decide(policy: &Policy, memory: &Memory, question: &Value, scratch: &mut Scra
     if !charges.is_empty() {
         say("charges", Value::Array(charges));
     }
+    let remarks: Vec<Value> = scratch.remarks.iter().map(|r| json!([r.code, place(r.rule)])).collect();
+    if !remarks.is_empty() {
+        say("remarks", Value::Array(remarks));
+    }
     Ok(Value::Object(answer))
 }
 

@@ -1,0 +1,96 @@
+"""The order of a decision, and how what is outside becomes an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from reference import bodies
+from reference.answer import Answer, Checks, Outside, Refused
+from reference.client import client
+from reference.keys import key
+from reference.limits import Store
+from reference.policy import Policy, Route
+from reference.request import Request
+
+
+class Limited(Exception):
+    """A limit refused."""
+
+    def __init__(self, limit: str, retry_after: int) -> None:
+        super().__init__(limit)
+        self.limit, self.retry_after = limit, retry_after
+
+
+@dataclass
+class Decision:
+    """One request of one route on its way."""
+
+    policy: Policy
+    route: Route
+    request: Request
+    now_us: int
+    store: Store
+    checks: Checks
+    charges: list[tuple[str, bytes, int]] = field(default_factory=list)
+
+    def limits(self, stand: str) -> None:
+        """Hits the route's limits in order, if they stand here; the first that refuses ends it."""
+        if self.route.table.get("limits_stand", "before-body") != stand:
+            return
+        who = client(self.policy.client, self.request)
+        for limit in self.route.limits:
+            try:
+                counted = key(limit, self.route.name, who, self.request)
+            except Refused as missing:
+                # Without the check the limit does not apply.
+                self.checks.fired(missing)
+                continue
+            if counted is None:
+                continue
+            self.charges.append((limit.name, counted, 1))
+            retry_after = self.store.hit(limit, counted, self.now_us)
+            if retry_after is not None:
+                raise Limited(limit.name, retry_after)
+
+    def body(self) -> bytes | None:
+        body, bound = self.request.body, self.route.max_bytes
+        if bound is not None and len(body) > bound:
+            raise Refused("too_large")
+        rules = self.route.part("json")
+        return (
+            None if rules is None else bodies.normalize(rules, body, self.request.header(b"content-type"), self.checks)
+        )
+
+    def part(self, step: Callable[[], object]) -> object:
+        """One part; where what ends it is rolled out, the whole part goes on as it came."""
+        try:
+            return step()
+        except (Outside, Refused) as stop:
+            self.checks.fired(stop)
+            return None
+
+
+def admit(policy: Policy, request: Request, now_us: int, store: Store) -> Answer | None:
+    """What is said of one request at `now_us`; None where no route matches. Charges are made in `store`."""
+    route = policy.route(request.method, request.path)
+    if route is None:
+        return None
+    checks = Checks(dict(route.part("rollout") or {}))
+    decision = Decision(policy, route, request, now_us, store, checks)
+    answer = Answer("accepted")
+    try:
+        decision.limits("before-body")
+        answer.body = decision.part(decision.body)  # type: ignore[assignment]
+        decision.limits("after-body")
+    except Limited as limited:
+        answer = Answer("limited", limit=limited.limit, retry_after=limited.retry_after)
+    except Refused as refused:
+        answer = Answer("invalid", code=refused.code, field=refused.field)
+    except Outside as outside:
+        if route.table.get("outside", "unsupported") == "reject":
+            answer = Answer("invalid", code=outside.refused, field=outside.field)
+        else:
+            answer = Answer("unsupported", code=outside.why)
+    answer.charges, answer.remarks = decision.charges, checks.remarks
+    return answer
