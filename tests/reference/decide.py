@@ -71,9 +71,12 @@ class Decision:
             return None
 
 
-def admit(policy: Policy, request: Request, now_us: int, store: Store) -> Answer | None:
-    """What is said of one request at `now_us`; None where no route matches. Charges are made in `store`."""
-    route = policy.route(request.method, request.path)
+def admit(policy: Policy, request: Request, now_us: int, store: Store, named: str | None = None) -> Answer | None:
+    """What is said of one request at `now_us`; None where no route matches. Charges are made in `store`.
+
+    A route that is `named` is not looked for.
+    """
+    route = policy.named(named) if named else policy.route(request.method, request.path)
     if route is None:
         return None
     checks = Checks(dict(route.part("rollout") or {}))

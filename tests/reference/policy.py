@@ -71,6 +71,10 @@ class Policy:
                 return route
         return None
 
+    def named(self, name: str) -> Route | None:
+        """The route of that name."""
+        return next((route for route in self.routes if route.name == name), None)
+
 
 def inherit(defaults: dict[str, Any], route: dict[str, Any]) -> dict[str, Any]:
     table = {**defaults, **route}

@@ -7,7 +7,7 @@
 //!  "body": "", "given": {"tenant": "t"}, "now": MICROSECONDS, "fresh": true}
 //! ```
 //!
-//! Only `policy` has to be there; one that was sent before is not compiled again, and keeps its counts until a line says
+//! `route` may name a route, which is then not looked for. Only `policy` has to be there; one that was sent before is not compiled again, and keeps its counts until a line says
 //! `fresh`. One answer a line on standard output, at the latest after a line that says `"flush": true`: what is `None`,
 //! empty or unchanged is left out.
 //!
@@ -97,7 +97,9 @@ fn decide(policy: &Policy, memory: &Memory, question: &Value, scratch: &mut Scra
         body: &body,
         given: &given,
     };
-    let Some(id) = policy.route_of(&method, &path) else { return Ok(json!({ "route": null })) };
+    let named = question["route"].as_str();
+    let found = named.map_or_else(|| policy.route_of(&method, &path), |name| policy.route_named(name));
+    let Some(id) = found else { return Ok(json!({ "route": null })) };
     let now = Timestamp::from_micros(question["now"].as_u64().unwrap_or(0));
     let outcome = admit(policy, id, memory, &request, now, scratch);
 
