@@ -19,6 +19,7 @@ mod rollout;
 mod routes;
 mod suggest;
 mod target;
+mod text;
 
 pub use error::{Errors, PolicyError};
 pub use fields::{FieldNode, FieldRule, Misfit};

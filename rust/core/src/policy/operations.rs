@@ -1,14 +1,11 @@
 //! What a field rule does to a value: `text = ["trim"]`, `decimal = { scale = 2, rounding = "half_even" }`, …
 
 use super::file::{Element, Item, Section};
+use super::text;
 use crate::field::Op;
 use crate::field::decimal::{Decimal, Rounding};
 use crate::field::enumeration::Enumeration;
-use crate::field::text::{Step, Text};
 use crate::field::timestamp::Instant;
-
-/// Longest text bound that can be asked for: longer bodies are not read.
-const MOST_CHARS: u64 = 1 << 30;
 
 /// Most spellings of an enum: a lookup stays a handful of comparisons.
 const MAX_SPELLINGS: usize = 10_000;
@@ -16,10 +13,11 @@ const MAX_SPELLINGS: usize = 10_000;
 /// Reads the arguments of one operation.
 type Read = fn(&Item<'_>) -> Option<Op>;
 
+/// An operation as it stands in the file: its name in reports, its key, and what it does unless there was a complaint.
+pub(super) type Written<'a> = (&'static str, Item<'a>, Option<Op>);
+
 /// Reads the operation of a rule: (its name in reports, what it does). `None` after a complaint.
 pub(super) fn read(rule: &Section<'_>) -> Option<(&'static str, Op)> {
-    let max_chars = rule.get("max_chars");
-    let text = rule.get("text");
     let others: [(&'static str, Read); 7] = [
         ("email", |item| empty(item, Op::Email)),
         ("uuid", |item| empty(item, Op::Uuid)),
@@ -29,20 +27,12 @@ pub(super) fn read(rule: &Section<'_>) -> Option<(&'static str, Op)> {
         ("timestamp", timestamp),
         ("enum", enumeration),
     ];
-    let mut written: Vec<(&'static str, Item<'_>, Option<Op>)> = Vec::new();
-    if let Some(item) = &text {
-        let op = steps(item).and_then(|steps| Some(Op::Text(Text { steps, max_chars: bound(max_chars.as_ref())? })));
-        written.push(("text", item.clone(), op));
-    }
+    let mut written: Vec<Written<'_>> = text::read(rule).into_iter().collect();
     for (name, read) in others {
         if let Some(item) = rule.get(name) {
             let op = read(&item);
             written.push((name, item, op));
         }
-    }
-    if let (None, Some(item)) = (&text, &max_chars) {
-        let op = bound(Some(item)).map(|max_chars| Op::Text(Text { steps: Vec::new(), max_chars }));
-        written.push(("max_chars", item.clone(), op));
     }
     written.sort_by_key(|(_, item, _)| item.at);
     for window in written.windows(2) {
@@ -70,56 +60,6 @@ pub(super) fn read(rule: &Section<'_>) -> Option<(&'static str, Op)> {
 fn empty(item: &Item<'_>, op: Op) -> Option<Op> {
     item.section(format!("{}, {}", item.place, item.key))?.finish();
     Some(op)
-}
-
-fn bound(item: Option<&Item<'_>>) -> Option<Option<usize>> {
-    let Some(item) = item else { return Some(None) };
-    item.whole(1, MOST_CHARS).and_then(|most| usize::try_from(most).ok()).map(Some)
-}
-
-fn steps(item: &Item<'_>) -> Option<Vec<Step>> {
-    const STEPS: [(&str, Step); 4] = [
-        ("trim", Step::Trim),
-        ("nfc", Step::Nfc),
-        ("ascii_lower", Step::AsciiLower),
-        ("ascii_upper", Step::AsciiUpper),
-    ];
-    let names = STEPS.map(|(name, _)| name);
-    let mut steps: Vec<Step> = Vec::new();
-    for Element { text, at } in item.texts()? {
-        let complain = |what: String, advice: String| {
-            item.file.complain(at, format!("{}: text step \"{}\" {what}", item.place, text.escape_debug()), advice);
-        };
-        let Some(&(_, step)) = STEPS.iter().find(|(name, _)| *name == text) else {
-            let advice = match super::suggest::nearest(text, &names) {
-                Some(name) => format!("did you mean \"{name}\"?"),
-                None => format!("use: {}", names.join(", ")),
-            };
-            complain("is unknown".to_owned(), advice);
-            continue;
-        };
-        let before = |earlier: Step| steps.contains(&earlier);
-        if before(step) {
-            complain("repeats".to_owned(), "every step stands once".to_owned());
-        }
-        let folded = before(Step::AsciiLower) || before(Step::AsciiUpper);
-        if matches!(step, Step::AsciiLower | Step::AsciiUpper) && folded && !before(step) {
-            complain("contradicts the other one".to_owned(), "keep ascii_lower or ascii_upper".to_owned());
-        }
-        // Measured: K (the Kelvin sign) becomes K under NFC, and H with a macron below has a composed form in lower case only.
-        let lower_and_nfc =
-            (step == Step::AsciiLower && before(Step::Nfc)) || (step == Step::Nfc && before(Step::AsciiLower));
-        if lower_and_nfc {
-            let advice = "a second pass would change some texts again (\"H\u{331}\", \"\u{212a}\"): keep one of them";
-            complain("does not go with the other: \"nfc\" and \"ascii_lower\"".to_owned(), advice.to_owned());
-        }
-        if step == Step::AsciiUpper && before(Step::Nfc) {
-            let advice = "a second pass would change some texts again (\"i\u{307}\"): write [\"ascii_upper\", \"nfc\"]";
-            complain("stands after \"nfc\"".to_owned(), advice.to_owned());
-        }
-        steps.push(step);
-    }
-    Some(steps)
 }
 
 fn decimal(item: &Item<'_>) -> Option<Op> {
