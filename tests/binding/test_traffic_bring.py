@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "shadow" / "traffic"))
 
 import bring
 import cassette
+import registries
 from cassette_samples import END, ONE
 
 
@@ -56,7 +57,7 @@ def manifest(monkeypatch, tmp_path, data, client="pip", **more):
         return True, "said"
 
     monkeypatch.setattr(bring, "HERE", tmp_path / "home")
-    monkeypatch.setitem(bring.CLIENTS, client, fetch)
+    monkeypatch.setitem(registries.CLIENTS, client, fetch)
     monkeypatch.setenv("CROSSFADE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("CROSSFADE_TRAFFIC", raising=False)
     return calls
@@ -108,13 +109,40 @@ def test_a_damaged_cache_is_an_error(tmp_path, monkeypatch, capsys):
     assert "delete it, then run this again" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("client", "name"), [(bring.by_npm, "npm"), (bring.by_apt, "apt-get"), (bring.by_pip, "pip")])
+@pytest.mark.parametrize(
+    ("client", "name"),
+    [
+        (registries.by_npm, "npm"),
+        (registries.by_apt, "apt-get"),
+        (registries.by_pip, "pip"),
+        (registries.by_cargo, "cargo"),
+    ],
+)
 def test_a_missing_client_says_what_to_install(tmp_path, monkeypatch, client, name):
     """An error names the client that is missing and where it comes from."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(bring.sys, "executable", str(tmp_path / "no-python"))
+    monkeypatch.setattr(registries.sys, "executable", str(tmp_path / "no-python"))
     with pytest.raises(cassette.Refused, match=rf"^{name} is not installed: "):
         client({"name": "p", "version": "1", "path": "x", "file": "y"}, tmp_path)
+
+
+def test_a_crate_that_was_not_brought_is_an_error(tmp_path, monkeypatch):
+    """What tells about a crate may succeed without its file: that is said, and no other file is taken."""
+    cargo = tmp_path / "cargo"
+    cargo.write_text("#!/bin/sh\necho about p\n")
+    cargo.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CARGO_HOME", str(tmp_path / "home"))
+    source = {"name": "p", "version": "1", "file": "p-1.crate"}
+    assert registries.by_cargo(source, tmp_path) == (
+        False,
+        f"about p\np-1.crate is not among the downloads of {tmp_path / 'home'}",
+    )
+    kept = tmp_path / "home" / "registry" / "cache" / "registry" / "p-1.crate"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"crate")
+    assert registries.by_cargo(source, tmp_path) == (True, "about p")
+    assert (tmp_path / "p-1.crate").read_bytes() == b"crate"
 
 
 def test_the_manifest_pins_every_source():
@@ -122,7 +150,7 @@ def test_the_manifest_pins_every_source():
     sources = tomllib.loads((bring.HERE / "manifest.toml").read_text())["source"]
     for source in sources:
         assert len(bytes.fromhex(source["sha256"])) == 32
-        assert source["client"] in bring.CLIENTS
+        assert source["client"] in registries.CLIENTS
         assert source["records"] > 0
         assert source["version"] and source["licence"] and source["what"] and source["joined"]
     assert len({source["output"] for source in sources}) == len({source["file"] for source in sources}) == len(sources)
