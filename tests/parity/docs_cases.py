@@ -43,7 +43,8 @@ class Case:
             case "path" | "query":
                 question[self.part] = octets(self.before)
             case "host":
-                question["headers"] = [] if absent else [["host", octets(self.before)]]
+                lines = [] if absent else self.before.split(" | ")
+                question["headers"] = [["host", octets(line)] for line in lines]
             case "headers":
                 question["headers"] = [] if absent else headers(self.before)
             case "body":
@@ -71,38 +72,30 @@ class Case:
         return None if got == wanted else f"says {got!r}, not {wanted!r}"
 
     def got(self, question: dict[str, Any], answer: dict[str, Any]) -> Any:
-        """The part that goes on."""
-        if self.after == "same" and self.part not in {"value", "host"}:
-            key = "body" if self.part == "form" else self.part
-            return answer.get(key)
+        """The part that goes on, rewritten or as it came."""
+        key = {"form": "body", "value": "body", "host": "headers"}.get(self.part, self.part)
+        sent = answer.get(key, question[key])
         match self.part:
             case "host":
-                sent = answer.get("headers", question["headers"])
                 return [value for name, value in sent if name == "host"]
             case "headers":
-                return [list(header) for header in answer.get("headers", question["headers"])]
+                return [list(header) for header in sent]
             case "value":
-                return exact(answer.get("body", question["body"]))
-            case "form":
-                return answer.get("body", question["body"])
-        return answer.get(self.part, question[self.part])
+                return exact(sent)
+        return sent
 
     def wanted(self, question: dict[str, Any]) -> Any:
         """The same, as the chapter says it."""
         if self.after == "same":
-            match self.part:
-                case "value":
-                    return exact(question["body"])
-                case "host":
-                    return [value for _, value in question["headers"]]
-            return None
+            return self.got(question, {})
+        absent = self.after == "absent"
         match self.part:
             case "host":
-                return [] if self.after == "absent" else [octets(self.after)]
+                return [] if absent else [octets(line) for line in self.after.split(" | ")]
             case "headers":
-                return [] if self.after == "absent" else [list(header) for header in headers(self.after)]
+                return [] if absent else headers(self.after)
             case "value":
-                return {} if self.after == "absent" else exact(raw(f'{{"v": {self.after}}}'))
+                return {} if absent else exact(raw(f'{{"v": {self.after}}}'))
             case "body":
                 return octets(self.after) if self.after.startswith('"') else raw(self.after)
         return octets(self.after)
@@ -119,10 +112,11 @@ def raw(text: str) -> str:
 
 
 def headers(side: str) -> list[list[str]]:
+    """`name: value | name: value`; what is quoted is one JSON string, and its values are taken as they are."""
     pairs = []
-    for field in (octets(side) if side.startswith('"') else side).split(" | "):
+    for field in octets(side).split(" | "):
         name, _, value = field.partition(":")
-        pairs.append([octets(name.strip()), octets(value.strip())])
+        pairs.append([name, value.removeprefix(" ") if side.startswith('"') else value.strip()])
     return pairs
 
 

@@ -49,9 +49,25 @@ class Checks:
             raise stop
         self.remark(stop.code)
 
+    def once(self) -> Checks:
+        """The checks of a part of which each code leaves at most one remark."""
+        return Once(self.rollout, self.remarks)
+
     def remark(self, code: str, field: str | None = None) -> None:
         """Leaves a remark, as a rolled-out check or field rule does."""
         self.remarks.append((code, field))
+
+
+@dataclass
+class Once(Checks):
+    """Checks that leave one remark for each code, where it fired first."""
+
+    seen: set[str] = dataclasses.field(default_factory=set)
+
+    def remark(self, code: str, field: str | None = None) -> None:
+        if code not in self.seen:
+            self.seen.add(code)
+            super().remark(code, field)
 
 
 @dataclass

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from reference import bodies
+from reference import bodies, headers, host, path, query
 from reference.answer import Answer, Checks, Outside, Refused
 from reference.client import client
+from reference.headers import Headers, put_in
 from reference.keys import key
 from reference.limits import Store
 from reference.policy import Policy, Route
 from reference.request import Request
+
+T = TypeVar("T")
 
 
 class Limited(Exception):
@@ -53,6 +57,33 @@ class Decision:
             if retry_after is not None:
                 raise Limited(limit.name, retry_after)
 
+    def path(self) -> bytes | None:
+        target = self.route.part("target")
+        return None if target is None else path.normalize(target, self.request.path, self.checks)
+
+    def query(self) -> bytes | None:
+        keys = (self.route.part("target") or {}).get("query")
+        return None if keys is None else query.normalize(keys, self.request.query, self.checks)
+
+    def host(self) -> list[bytes] | None:
+        rules = self.route.part("host")
+        lines = [value for name, value in self.request.headers if name.lower() == b"host"]
+        return None if rules is None else host.normalize(rules, lines, self.checks)
+
+    def headers(self, hosts: list[bytes] | None) -> Headers | None:
+        """The headers that go on; `hosts` are the normal forms of the `Host` lines, if they have one."""
+        lines = list(self.request.headers)
+        if hosts is not None:
+            lines = put_in(lines, hosts)
+        rules = self.route.part("headers")
+        if rules is None:
+            return lines
+        counted = [
+            part.removeprefix("header:") for limit in self.route.keyed for part in limit.parts if "header:" in part
+        ]
+        done = self.part(lambda: headers.normalize(rules, self.request.headers, counted, hosts, self.checks))
+        return lines if done is None else done
+
     def body(self) -> bytes | None:
         body, bound = self.request.body, self.route.max_bytes
         if bound is not None and len(body) > bound:
@@ -62,7 +93,7 @@ class Decision:
             None if rules is None else bodies.normalize(rules, body, self.request.header(b"content-type"), self.checks)
         )
 
-    def part(self, step: Callable[[], object]) -> object:
+    def part(self, step: Callable[[], T]) -> T | None:
         """One part; where what ends it is rolled out, the whole part goes on as it came."""
         try:
             return step()
@@ -84,7 +115,10 @@ def admit(policy: Policy, request: Request, now_us: int, store: Store, named: st
     answer = Answer("accepted")
     try:
         decision.limits("before-body")
-        answer.body = decision.part(decision.body)  # type: ignore[assignment]
+        answer.path = decision.part(decision.path)
+        answer.query = decision.part(decision.query)
+        answer.headers = decision.headers(decision.part(decision.host))
+        answer.body = decision.part(decision.body)
         decision.limits("after-body")
     except Limited as limited:
         answer = Answer("limited", limit=limited.limit, retry_after=limited.retry_after)

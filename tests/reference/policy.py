@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference.limits import Limit
+from reference.sizes import size
 
 # Tables whose keys a route overrides one by one; `false` takes a default back.
 TABLES = ("target", "host", "headers", "rollout")
-SIZES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "B": 1}
 UNRESERVED = re.compile(rb"%(2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe])")
 
 
@@ -22,12 +22,18 @@ class Route:
     name: str
     patterns: tuple[str, ...]
     limits: tuple[Limit, ...]
+    cutover: Limit | None
     table: dict[str, Any]
 
     def part(self, name: str) -> dict[str, Any] | None:
         """The table of a part (`target`, `json`, …), or None where the route leaves it alone."""
         found = self.table.get(name)
         return found if isinstance(found, dict) else None
+
+    @property
+    def keyed(self) -> list[Limit]:
+        """The limits whose keys look at a request: those of the route, and that of its cutover key."""
+        return [*self.limits, *([self.cutover] if self.cutover else [])]
 
     @property
     def max_bytes(self) -> int | None:
@@ -58,6 +64,7 @@ class Policy:
                     table["name"],
                     tuple([table["match"]] if isinstance(table["match"], str) else table["match"]),
                     tuple(limits[name] for name in table.get("limits", [])),
+                    limits.get(table.get("cutover_key", "")),
                     table,
                 )
                 for table in routes
@@ -109,11 +116,3 @@ def canonical(segment: bytes) -> bytes:
     segment = UNRESERVED.sub(lambda triplet: bytes([int(triplet[1], 16)]), segment)
     segment = re.sub(rb"%[0-9A-Fa-f]{2}", lambda triplet: triplet[0].upper(), segment)
     return re.sub(rb'["<>\[\]^{|}`]', lambda unsafe: b"%%%02X" % unsafe[0][0], segment)
-
-
-def size(written: str | int) -> int:
-    """Bytes of `"64KiB"` or a number."""
-    if isinstance(written, int):
-        return written
-    unit = next(unit for unit in SIZES if written.endswith(unit))
-    return int(written.removesuffix(unit)) * SIZES[unit]

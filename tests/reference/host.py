@@ -1,0 +1,100 @@
+"""The host: docs/policy/headers.md, "The host"."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any
+
+from reference.answer import Checks, Outside, Refused
+
+
+def normalize(policy: dict[str, Any], lines: list[bytes], checks: Checks) -> list[bytes] | None:
+    """The values of the `Host` lines in normal form, or None where they go on as they came."""
+    checks = checks.once()
+    values = [line.strip(b" \t") for line in lines]
+    if not values or not all(values):
+        if policy.get("on_missing", "reject") == "reject":
+            checks.fired(Refused("missing_host"))
+        return None
+    if len(values) > 1:
+        checks.fired(Refused("duplicate_host"))
+    written = []
+    for value in values:
+        host, port = normal(policy, value.decode("latin-1"))
+        if "allow" in policy and not any(allows(pattern, host) for pattern in policy["allow"]):
+            checks.fired(Refused("host_not_allowed"))
+        written.append((host + port).encode("latin-1"))
+    return written
+
+
+def normal(policy: dict[str, Any], value: str) -> tuple[str, str]:
+    """The host and, with its colon, the port that is left. Raises `Outside`."""
+    if re.search(r"[^A-Za-z0-9._:\[\]-]", value):
+        raise outside("character")
+    if "_" in value and policy.get("underscore", "outside") == "outside":
+        raise outside("underscore")
+    if value.startswith("["):
+        inside, bracket, rest = value[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise outside("form")
+        host = f"[{ipv6(inside)}]"
+    else:
+        name, colon, rest = value.partition(":")
+        rest, host = colon + rest, ""
+    port = rest[1:]
+    if port and not (re.fullmatch(r"0|[1-9][0-9]{0,4}", port) and int(port) <= 65535):
+        raise outside("port")
+    if not host:
+        host = named(name)
+    left = f":{port}" if port and int(port) not in policy.get("default_ports", [80, 443]) else ""
+    return host, left
+
+
+def ipv6(text: str) -> str:
+    try:
+        address = ipaddress.IPv6Address(text)
+    except ValueError:
+        raise outside("address") from None
+    return f"::ffff:{address.ipv4_mapped}" if address.ipv4_mapped else compressed(address)
+
+
+def compressed(address: ipaddress.IPv6Address) -> str:
+    """RFC 5952: all in hexadecimal, the first longest run of two or more zero groups as `::`."""
+    groups = [f"{int(group, 16):x}" for group in address.exploded.split(":")]
+    for length in range(8, 1, -1):
+        for start in range(9 - length):
+            if groups[start : start + length] == ["0"] * length:
+                return ":".join(groups[:start]) + "::" + ":".join(groups[start + length :])
+    return ":".join(groups)
+
+
+def named(name: str) -> str:
+    name = name.lower()
+    name = name.removesuffix(".")
+    if not name:
+        raise outside("form")
+    if len(name) > 253:
+        raise outside("length")
+    labels = name.split(".")
+    for label in labels:
+        if not label or label.startswith("-") or label.endswith("-") or "[" in label or "]" in label:
+            raise outside("form")
+        if len(label) > 63:
+            raise outside("length")
+    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):
+        try:
+            ipaddress.IPv4Address(name)
+        except ValueError:
+            raise outside("address") from None
+    return name
+
+
+def allows(pattern: str, host: str) -> bool:
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
+    return host == pattern
+
+
+def outside(what: str) -> Outside:
+    return Outside(f"host.{what}", "invalid_host")
