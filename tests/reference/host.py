@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from reference.answer import Checks, Outside, Refused
+from reference.client import compressed
 
 
 def normalize(policy: dict[str, Any], lines: list[bytes], checks: Checks) -> list[bytes] | None:
@@ -56,17 +57,7 @@ def ipv6(text: str) -> str:
         address = ipaddress.IPv6Address(text)
     except ValueError:
         raise outside("address") from None
-    return f"::ffff:{address.ipv4_mapped}" if address.ipv4_mapped else compressed(address)
-
-
-def compressed(address: ipaddress.IPv6Address) -> str:
-    """RFC 5952: all in hexadecimal, the first longest run of two or more zero groups as `::`."""
-    groups = [f"{int(group, 16):x}" for group in address.exploded.split(":")]
-    for length in range(8, 1, -1):
-        for start in range(9 - length):
-            if groups[start : start + length] == ["0"] * length:
-                return ":".join(groups[:start]) + "::" + ":".join(groups[start + length :])
-    return ":".join(groups)
+    return compressed(address)
 
 
 def named(name: str) -> str:
