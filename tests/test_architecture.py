@@ -40,7 +40,7 @@ MAY_KNOW = {
 LONGEST = 400
 
 # Tables that a program wrote.
-GENERATED = {"rust/core/src/unicode/assigned.rs"}
+GENERATED = {"rust/core/src/unicode/assigned.rs", "rust/core/src/unicode/fold_table.rs"}
 
 
 @cache

@@ -1,7 +1,12 @@
-//! The frozen sets: what is assigned in Unicode 14.0, the version of the oldest supported CPython (3.11), and what is
-//! white space.
+//! The frozen sets and foldings: those of Unicode 14.0, the version of the oldest supported CPython (3.11).
 
 mod assigned;
+mod fold;
+mod fold_table;
+mod invisible;
+
+pub use fold::{Folded, fold};
+pub use invisible::{is_bidi_control, is_control, is_default_ignorable};
 
 use assigned::RANGES;
 
