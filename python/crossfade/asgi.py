@@ -233,9 +233,11 @@ def _normalised(scope: Scope, receive: Receive, outcome: Outcome) -> tuple[Scope
         changed["path"] = unquote(outcome.path.decode("latin-1"))
     if outcome.query is not None:
         changed["query_string"] = outcome.query
+    if outcome.headers is not None:
+        changed["headers"] = outcome.headers
     if outcome.body is not None:
         length = b"%d" % len(outcome.body)
         framing = (b"content-length", b"transfer-encoding")
-        changed["headers"] = [h for h in scope["headers"] if h[0] not in framing] + [(b"content-length", length)]
+        changed["headers"] = [h for h in changed["headers"] if h[0] not in framing] + [(b"content-length", length)]
         receive = _again([{"type": "http.request", "body": outcome.body, "more_body": False}], receive)
     return changed, receive

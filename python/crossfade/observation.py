@@ -5,7 +5,7 @@ What a side decided, and what it did on the way.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,7 +24,10 @@ class Outcome:
     kind: Kind
     path: bytes | None = None
     query: bytes | None = None
+    headers: list[tuple[bytes, bytes]] | None = None
     body: bytes | None = None
+    warnings: Sequence[tuple[str, str | None]] = dataclasses.field(default=(), compare=False)
+    """What checks found that are rolled out as `warn`: (code, path of the field or None)."""
     limit: str | None = None
     retry_after: int | None = None
     code: str | None = None
@@ -34,11 +37,19 @@ class Outcome:
     """The exception that the control raised to say this, for rendering it as the control does."""
 
     @classmethod
-    def accepted(cls, *, path: bytes | None = None, query: bytes | None = None, body: bytes | None = None) -> Outcome:
+    def accepted(
+        cls,
+        *,
+        path: bytes | None = None,
+        query: bytes | None = None,
+        headers: list[tuple[bytes, bytes]] | None = None,
+        body: bytes | None = None,
+        warnings: Sequence[tuple[str, str | None]] = (),
+    ) -> Outcome:
         """
         The request goes on; None: that part as it came.
         """
-        return _frozen("accepted", path=path, query=query, body=body)
+        return _frozen("accepted", path=path, query=query, headers=headers, body=body, warnings=warnings)
 
     @classmethod
     def limited(cls, limit: str, *, retry_after: int | None = None, exception: Exception | None = None) -> Outcome:
@@ -74,7 +85,9 @@ def _frozen(
     kind: Kind,
     path: bytes | None = None,
     query: bytes | None = None,
+    headers: list[tuple[bytes, bytes]] | None = None,
     body: bytes | None = None,
+    warnings: Sequence[tuple[str, str | None]] = (),
     limit: str | None = None,
     retry_after: int | None = None,
     code: str | None = None,
@@ -86,6 +99,8 @@ def _frozen(
     draft.kind = kind
     draft.path = path
     draft.query = query
+    draft.headers = headers
+    draft.warnings = warnings
     draft.body = body
     draft.limit = limit
     draft.retry_after = retry_after

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import atexit
 import inspect
+import logging
 import os
 import weakref
 from collections.abc import Callable
@@ -20,11 +21,14 @@ from crossfade.observation import Observation, Observe, Outcome, Reject
 from crossfade.observe import _charges
 from crossfade.request import Request
 
+_LOG = logging.getLogger("crossfade")
+
 # Answers of NativeSeam.admit and NativeSeam.place; see there.
 SAME = 1
 CANDIDATE_ANSWERS = 16
 CONTROL_RUNS = 32
 RECORDS = 64
+CROSSED_CAP = 128
 SAID = 15
 DECIDES = 1
 PLACE_RECORDS = 2
@@ -159,6 +163,8 @@ class Seam:
         code = self._native_admit(request.scope, request.body, now)
         if code == _SERVED_UNCHANGED:
             return UNCHANGED
+        if code & CROSSED_CAP:
+            self._warn_of_cap(request)
         code, decision = self._decision(code)
         control = self._run(request, now) if code & CONTROL_RUNS else None
         return self._settle(request, now, code, decision, control)
@@ -171,6 +177,8 @@ class Seam:
         code = self._native_admit(request.scope, request.body, now)
         if code == _SERVED_UNCHANGED:
             return UNCHANGED
+        if code & CROSSED_CAP:
+            self._warn_of_cap(request)
         # Before anything is awaited: the next request of this thread writes over the last decision.
         code, decision = self._decision(code)
         control = await self._run_async(request, now) if code & CONTROL_RUNS else None
@@ -223,6 +231,11 @@ class Seam:
         """Record one exchange where a capture is wanted; never raises, and counts what cannot be recorded."""
         body = request.body if keeps_body else None
         self._native.record(request.scope, body, body_bytes, now, decision, control, self.control_digest())
+
+    def _warn_of_cap(self, request: Request) -> None:
+        """Said once each time that a route passes its cap: requests outside the grammar cost what the control costs."""
+        route = self._native.route_of(request.scope)
+        _LOG.warning("route %s: more requests are outside the candidate's grammar than its cap allows", route)
 
     def _decision(self, code: int) -> tuple[int, Decision | None]:
         """What the candidate said in full; where that cannot be had, the control runs and answers."""
@@ -305,7 +318,13 @@ def _observation(
 def _outcome(decision: Decision) -> Outcome:
     kind = decision.kind
     if kind == "accepted":
-        return Outcome.accepted(path=decision.path, query=decision.query, body=decision.body)
+        return Outcome.accepted(
+            path=decision.path,
+            query=decision.query,
+            headers=decision.headers,
+            body=decision.body,
+            warnings=decision.warnings,
+        )
     if kind == "limited":
         return Outcome.limited(decision.limit or "", retry_after=decision.retry_after)
     return Outcome.invalid(decision.code or "", field=decision.field)

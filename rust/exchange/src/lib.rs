@@ -12,4 +12,4 @@ pub mod segment;
 
 pub use codec::{DecodeError, decode, encode};
 pub use observe::observe;
-pub use record::{Charge, Exchange, Forward, Observation, Outcome, Raised, Request};
+pub use record::{Charge, Exchange, Forward, Observation, Outcome, Raised, Remark, Request};

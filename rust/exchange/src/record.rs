@@ -103,6 +103,9 @@ pub struct Observation {
     /// Hits of limits, refused ones included; `None`: this side does not report them.
     #[serde(rename = "c")]
     pub charges: Option<Vec<Charge>>,
+    /// Candidate only: what checks would have done that are not enforced yet.
+    #[serde(rename = "k")]
+    pub remarks: Vec<Remark>,
     /// How long it took, in nanoseconds of a monotonic clock.
     #[serde(rename = "ns")]
     pub nanos: u64,
@@ -153,9 +156,27 @@ pub struct Forward {
     /// Query without `?`.
     #[serde(rename = "q")]
     pub query: Option<ByteBuf>,
+    /// Headers in order.
+    #[serde(rename = "h")]
+    pub headers: Option<Vec<(ByteBuf, ByteBuf)>>,
     /// Body.
     #[serde(rename = "b")]
     pub body: Option<ByteBuf>,
+}
+
+/// What a check would have done that is not enforced yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Remark {
+    /// Its code.
+    #[serde(rename = "c")]
+    pub code: String,
+    /// Field path with wildcards, if a field's rule made it.
+    #[serde(rename = "f")]
+    pub field: Option<String>,
+    /// Whether the service is told.
+    #[serde(rename = "w")]
+    pub warns: bool,
 }
 
 /// An exception that is no outcome.

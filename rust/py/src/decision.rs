@@ -1,11 +1,14 @@
 //! What the candidate decided, copied out of the scratch so that it outlives the next request of the thread.
 
 use crossfade_core::policy::Route;
-use crossfade_core::{Policy, Scratch};
+use crossfade_core::{Outcome, Policy, Scratch};
 use crossfade_exchange::{self as exchange, Forward, Observation};
 use crossfade_seam::engine::Answer;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+
+/// Name and value of a header.
+type Pair<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
 /// What the candidate made of one request. Immutable.
 #[pyclass(module = "crossfade._core", frozen)]
@@ -31,6 +34,7 @@ impl Decision {
         let observation = match answer {
             Answer::Decided(outcome) => exchange::observe(policy, route, Ok(outcome), scratch),
             Answer::Unsupported(unsupported) => exchange::observe(policy, route, Err(unsupported), scratch),
+            Answer::Refused(reason) => exchange::observe(policy, route, Ok(Outcome::Invalid(reason)), scratch),
             Answer::Failed => Observation { failed: Some(crate::guard::message()), ..Observation::default() },
         };
         let observation = Observation { nanos, ..observation };
@@ -75,6 +79,20 @@ impl Decision {
     #[getter]
     fn body<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
         self.forward()?.body.as_ref().map(|bytes| PyBytes::new(py, bytes))
+    }
+
+    /// The normalised headers in order, or None where they go on as they came.
+    #[getter]
+    fn headers<'py>(&self, py: Python<'py>) -> Option<Vec<Pair<'py>>> {
+        let headers = self.forward()?.headers.as_ref()?;
+        Some(headers.iter().map(|(name, value)| (PyBytes::new(py, name), PyBytes::new(py, value))).collect())
+    }
+
+    /// What checks remarked that are rolled out as `warn`: (code, path of the field or None).
+    #[getter]
+    fn warnings(&self) -> Vec<(&str, Option<&str>)> {
+        let warned = self.observation.remarks.iter().filter(|remark| remark.warns);
+        warned.map(|remark| (&*remark.code, remark.field.as_deref())).collect()
     }
 
     /// Name of the limit that refused, or None.

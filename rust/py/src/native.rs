@@ -136,7 +136,8 @@ impl NativeSeam {
     /// Runs the candidate for one request at `now` (microseconds since the epoch) where the route's stage says so.
     ///
     /// Low four bits: 0 not run, 1 accepted unchanged, 2 accepted and changed, 3 refused, 4 unsupported, 5 failed; plus
-    /// 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be recorded.
+    /// 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be recorded, 128 since
+    /// this request more of the route's traffic is outside the grammar than its cap allows.
     fn admit(&self, scope: &Bound<'_, PyAny>, body: &Bound<'_, PyAny>, now: u64) -> u8 {
         let control_only = code::NOT_RUN | code::CONTROL_RUNS;
         self.with("admit", control_only, |process, engine| {
@@ -299,6 +300,13 @@ impl NativeSeam {
                 for (name, count) in engine.counts(id).list() {
                     row.set_item(name, count)?;
                 }
+                row.set_item("above_cap", engine.is_above_cap(id))?;
+                let remarks = PyDict::new(py);
+                for (code, place, count) in engine.remarks(id) {
+                    let name = place.map_or_else(|| code.to_owned(), |place| format!("{code} {place}"));
+                    remarks.set_item(name, count)?;
+                }
+                row.set_item("remarks", remarks)?;
                 routes.set_item(&*route.name, row)?;
             }
             status.set_item("routes", routes)?;

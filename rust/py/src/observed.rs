@@ -23,6 +23,7 @@ pub fn observation(value: &Bound<'_, PyAny>) -> PyResult<Observation> {
         },
         unsupported: None,
         failed: None,
+        remarks: Vec::new(),
         charges: charges
             .map(|charges| charges.into_iter().map(|(limit, key, cost)| Charge { limit, key, cost }).collect()),
         nanos: value.getattr("nanos")?.extract()?,
@@ -36,7 +37,14 @@ fn outcome(value: &Bound<'_, PyAny>) -> PyResult<Outcome> {
     let kind: String = value.getattr("kind")?.extract()?;
     match kind.as_str() {
         "accepted" => {
-            Ok(Outcome::Accepted(Forward { path: bytes("path")?, query: bytes("query")?, body: bytes("body")? }))
+            let headers: Option<Vec<(Vec<u8>, Vec<u8>)>> = value.getattr("headers")?.extract()?;
+            let headers = headers.map(|pairs| pairs.into_iter().map(|(name, value)| (name.into(), value.into())));
+            Ok(Outcome::Accepted(Forward {
+                path: bytes("path")?,
+                query: bytes("query")?,
+                headers: headers.map(Iterator::collect),
+                body: bytes("body")?,
+            }))
         }
         "limited" => Ok(Outcome::Limited {
             limit: value.getattr("limit")?.extract()?,

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use crossfade_core::rollout::Rollout;
 use crossfade_core::{Outcome, Scratch, Timestamp};
 use crossfade_seam::engine::{Answer, Engine, Place, Settled, timed};
 use crossfade_seam::process::Process;
@@ -25,6 +26,8 @@ pub mod code {
     pub const CONTROL_RUNS: u8 = 32;
     /// The exchange is to be recorded.
     pub const RECORDS: u8 = 64;
+    /// Since this request too much of the route's traffic is outside the grammar: worth a line in the log.
+    pub const CROSSED_CAP: u8 = 128;
 }
 
 thread_local! {
@@ -72,10 +75,11 @@ impl Work {
             (answer, nanos, engine.settle(place, answer, request, time, scratch))
         });
         let Some((answer, nanos, settled)) = decided else { return self.unable(engine, place, now) };
+        let warns = self.scratch.remarks.iter().any(|remark| remark.rollout == Rollout::Warn);
         let said = match answer {
-            Answer::Decided(Outcome::Accepted(normalized)) if normalized.is_same() => code::SAME,
+            Answer::Decided(Outcome::Accepted(normalized)) if normalized.is_same() && !warns => code::SAME,
             Answer::Decided(Outcome::Accepted(_)) => code::CHANGED,
-            Answer::Decided(_) => code::REFUSED,
+            Answer::Decided(_) | Answer::Refused(_) => code::REFUSED,
             Answer::Unsupported(_) => code::UNSUPPORTED,
             Answer::Failed => {
                 process.note_failure(guard::message());
@@ -126,5 +130,6 @@ impl Work {
 fn flags(settled: Settled) -> u8 {
     let answers = if settled.candidate_answers { code::CANDIDATE_ANSWERS } else { 0 };
     let control = if settled.control_runs { code::CONTROL_RUNS } else { 0 };
-    answers | control
+    let cap = if settled.crossed_cap { code::CROSSED_CAP } else { 0 };
+    answers | control | cap
 }

@@ -13,6 +13,8 @@ pub struct Counts {
     pub answered_by_candidate: Count,
     /// The candidate could not judge.
     pub unsupported: Count,
+    /// Outside the grammar, and refused because too much of the route's traffic was.
+    pub refused_above_cap: Count,
     /// The candidate failed (a panic).
     pub failed: Count,
     /// A stage beyond `shadow` was held back because the candidate's counts were not warm.
@@ -41,12 +43,13 @@ impl Count {
 
 impl Counts {
     /// Names and values, in a fixed order.
-    pub fn list(&self) -> [(&'static str, u64); 8] {
+    pub fn list(&self) -> [(&'static str, u64); 9] {
         [
             ("candidate", self.candidate.get()),
             ("control", self.control.get()),
             ("answered_by_candidate", self.answered_by_candidate.get()),
             ("unsupported", self.unsupported.get()),
+            ("refused_above_cap", self.refused_above_cap.get()),
             ("failed", self.failed.get()),
             ("cold", self.cold.get()),
             ("emitted", self.emitted.get()),

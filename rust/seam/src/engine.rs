@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crossfade_core::policy::{Policy, Route, RouteId};
-use crossfade_core::{Outcome, Request, Scratch, Timestamp, Unsupported, admit};
+use crossfade_core::policy::{AboveCap, Policy, Route, RouteId, RuleId};
+use crossfade_core::{Outcome, Reason, Request, Scratch, Timestamp, Unsupported, admit, codes};
 
+use crate::cap::{Cap, Standing};
 use crate::counts::Counts;
+use crate::remarks::Remarks;
 use crate::stage::{Fault, Stage, Stages};
 use crate::switch::Switch;
 use crate::tally::Tally;
@@ -29,6 +31,8 @@ pub struct Engine {
 struct RouteState {
     switch: Switch,
     counts: Arc<Counts>,
+    remarks: Arc<Remarks>,
+    cap: Arc<Cap>,
     /// A route that is not live counts in one of this route's limits, so its control needs to see this one's traffic.
     shares: AtomicBool,
 }
@@ -49,6 +53,8 @@ pub enum Answer {
     Decided(Outcome),
     /// The control must judge.
     Unsupported(Unsupported),
+    /// Outside the grammar, and refused because too much of the route's traffic is.
+    Refused(Reason),
     /// It panicked.
     Failed,
 }
@@ -63,6 +69,8 @@ pub struct Settled {
     pub candidate_answers: bool,
     /// The control runs: it answers, or is compared with.
     pub control_runs: bool,
+    /// Since this request more of the route's traffic is outside the grammar than its cap allows.
+    pub crossed_cap: bool,
 }
 
 impl Engine {
@@ -88,8 +96,13 @@ impl Engine {
             {
                 tally.missed(&route.limits, now);
             }
-            let counts = known.map_or_else(Arc::default, |(before, id)| Arc::clone(&before.state(id).counts));
-            routes.push(RouteState { switch: Switch::default(), counts, shares: AtomicBool::new(false) });
+            let known = known.map(|(before, id)| (before.policy.route(id), before.state(id)));
+            let counts = known.map_or_else(Arc::default, |(_, state)| Arc::clone(&state.counts));
+            // These are about one policy: another one has other checks.
+            let same = known.filter(|(before, _)| before.digest == route.digest);
+            let remarks = same.map_or_else(Arc::default, |(_, state)| Arc::clone(&state.remarks));
+            let cap = same.map_or_else(Arc::default, |(_, state)| Arc::clone(&state.cap));
+            routes.push(RouteState { switch: Switch::default(), counts, remarks, cap, shares: AtomicBool::new(false) });
         }
         Self { policy, tally, routes }
     }
@@ -174,8 +187,21 @@ impl Engine {
         }
         match decided {
             Ok(outcome) => Answer::Decided(outcome),
-            Err(unsupported) => Answer::Unsupported(unsupported),
+            Err(unsupported) => self.unsupported(place, unsupported),
         }
+    }
+
+    /// The answer to a request outside the grammar: the control's, unless its route lives without it and has too many.
+    #[cold]
+    fn unsupported(&self, place: Place, unsupported: Unsupported) -> Answer {
+        let Unsupported(why) = unsupported;
+        let refuses = self.policy.route(place.route).unsupported.above == AboveCap::Reject
+            && place.stage == Stage::Live
+            && self.is_above_cap(place.route);
+        if refuses {
+            return Answer::Refused(Reason::whole(codes::refused_as(why)));
+        }
+        Answer::Unsupported(unsupported)
     }
 
     /// Who answers, given what the candidate made of the request.
@@ -190,8 +216,10 @@ impl Engine {
         let state = self.state(place.route);
         let route = self.policy.route(place.route);
         state.counts.candidate.add();
+        state.remarks.add(&scratch.remarks);
         match answer {
             Answer::Decided(_) => {}
+            Answer::Refused(_) => state.counts.refused_above_cap.add(),
             Answer::Unsupported(_) => state.counts.unsupported.add(),
             Answer::Failed => {
                 state.counts.failed.add();
@@ -201,8 +229,11 @@ impl Engine {
                 }
             }
         }
-        let wanted = matches!(answer, Answer::Decided(_)) && place.stage > Stage::Shadow;
-        let mut settled = Settled { candidate_answers: false, control_runs: true };
+        let wanted = matches!(answer, Answer::Decided(_) | Answer::Refused(_)) && place.stage > Stage::Shadow;
+        let is_outside = matches!(answer, Answer::Unsupported(_) | Answer::Refused(_));
+        let standing = state.cap.add(is_outside, route.unsupported.cap);
+        let crossed_cap = standing == Standing::Crossed;
+        let mut settled = Settled { candidate_answers: false, control_runs: true, crossed_cap };
         if wanted && !self.tally.warm(&route.limits, now.micros()) {
             state.counts.cold.add();
         } else if wanted {
@@ -226,7 +257,10 @@ impl Engine {
         counts.unsupported.add();
         counts.control.add();
         self.missed(place.route, now);
-        (Answer::Unsupported(Unsupported(why)), Settled { candidate_answers: false, control_runs: true })
+        (
+            Answer::Unsupported(Unsupported(why)),
+            Settled { candidate_answers: false, control_runs: true, crossed_cap: false },
+        )
     }
 
     /// Whom the stage is switched for: the key that is counted, so that no client is split over two counters.
@@ -246,6 +280,18 @@ impl Engine {
     /// Counters of a route.
     pub fn counts(&self, route: RouteId) -> &Counts {
         &self.state(route).counts
+    }
+
+    /// What the route's checks remarked under this policy: code, place of the field if it is one's, and count.
+    pub fn remarks(&self, route: RouteId) -> Vec<(&'static str, Option<&str>, u64)> {
+        let rules = &self.policy.route(route).rules;
+        let place = |rule: RuleId| &*rules[usize::from(rule.0)].place;
+        self.state(route).remarks.list().into_iter().map(|(code, rule, count)| (code, rule.map(place), count)).collect()
+    }
+
+    /// Whether more of the route's traffic is outside the grammar than its cap allows.
+    pub fn is_above_cap(&self, route: RouteId) -> bool {
+        self.state(route).cap.is_above()
     }
 
     /// Stage of a route in this process.

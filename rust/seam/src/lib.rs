@@ -17,6 +17,7 @@
 #![deny(unsafe_code)]
 
 pub mod bucket;
+pub mod cap;
 pub mod counts;
 pub mod emitter;
 pub mod engine;
@@ -26,6 +27,7 @@ pub mod fork;
 pub mod ledger;
 pub mod process;
 pub mod redact;
+pub mod remarks;
 pub mod stage;
 pub mod stage_file;
 pub mod switch;

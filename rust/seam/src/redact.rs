@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crossfade_exchange::Exchange;
+use crossfade_exchange::{Exchange, Outcome};
 use sha2::{Digest, Sha256};
 
 /// Headers whose values are credentials.
@@ -55,7 +55,7 @@ impl Redactor {
     pub fn redact(&self, exchange: &mut Exchange) {
         let mut values: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         for (name, value) in &mut exchange.request.headers {
-            if CREDENTIALS.iter().any(|credential| name.eq_ignore_ascii_case(credential)) && !value.is_empty() {
+            if is_credential(name) && !value.is_empty() {
                 let stand_in = self.stand_in(value);
                 values.push((value.to_vec(), stand_in.clone()));
                 *value = stand_in.into();
@@ -65,6 +65,11 @@ impl Redactor {
             return;
         }
         for observation in [&mut exchange.control, &mut exchange.candidate].into_iter().flatten() {
+            if let Some(Outcome::Accepted(forward)) = &mut observation.outcome {
+                for (_, value) in forward.headers.iter_mut().flatten().filter(|(name, _)| is_credential(name)) {
+                    *value = self.stand_in(value).into();
+                }
+            }
             for (value, stand_in) in &values {
                 for charge in observation.charges.iter_mut().flatten() {
                     replace(&mut charge.key, value, stand_in);
@@ -83,6 +88,10 @@ impl Redactor {
     }
 }
 
+fn is_credential(name: &[u8]) -> bool {
+    CREDENTIALS.iter().any(|credential| name.eq_ignore_ascii_case(credential))
+}
+
 /// Replaces `value` in `key` where it is a whole part of it, or several: parts are joined by `/`.
 fn replace(key: &mut Vec<u8>, value: &[u8], stand_in: &[u8]) {
     let mut at = 0;
@@ -99,7 +108,7 @@ fn replace(key: &mut Vec<u8>, value: &[u8], stand_in: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossfade_exchange::{Charge, Observation};
+    use crossfade_exchange::{Charge, Forward, Observation};
 
     /// A credential appears nowhere in what is stored, and equal credentials stay equal.
     #[test]
@@ -108,6 +117,11 @@ mod tests {
         let exchange = |value: &[u8]| {
             let mut exchange = Exchange::default();
             exchange.request.headers.push((b"Authorization".to_vec().into(), value.to_vec().into()));
+            let forwarded = vec![(b"authorization".to_vec().into(), value.to_vec().into())];
+            exchange.candidate = Some(Observation {
+                outcome: Some(Outcome::Accepted(Forward { headers: Some(forwarded), ..Forward::default() })),
+                ..Observation::default()
+            });
             exchange.control = Some(Observation {
                 charges: Some(vec![Charge { limit: "api".into(), key: [b"api/", value].concat(), cost: 1 }]),
                 ..Observation::default()

@@ -2,6 +2,7 @@
 
 mod body;
 mod difference;
+mod headers;
 mod json;
 
 use crossfade_core::policy::{CompareBody, Route};
@@ -125,6 +126,9 @@ fn accepted<'a>(route: &Route, request: &'a Request, control: &'a Forward, candi
         if control != candidate {
             found.add(place, Kind::Value, Value::Bytes(control.clone()), Value::Bytes(candidate.clone()));
         }
+    }
+    if control.headers != candidate.headers {
+        headers::diff(request, control, candidate, found);
     }
     let own: &[u8] = request.body.as_ref().map_or(&[], |body| body);
     let part = |side: &'a Forward| side.body.as_ref().map_or(own, |body| body);

@@ -40,6 +40,7 @@ pub fn page(report: &Report) -> String {
                     (tables::known(report))
                     (latency(report))
                     (tables::unjudged(report))
+                    (tables::remarks(report))
                     (tables::outcomes(report))
                     (tables::exercise(report))
                     (tables::subject(report))

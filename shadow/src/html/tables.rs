@@ -177,6 +177,25 @@ pub fn unjudged(report: &Report) -> Markup {
     }
 }
 
+pub fn remarks(report: &Report) -> Markup {
+    html! {
+        @if report.routes.iter().any(|route| !route.remarks.is_empty()) {
+            h2 { "What is not enforced yet" }
+            (table(
+                "What checks and rules would have done that are only observed, by route and code",
+                &["route", "code", "times"],
+                html! {
+                    @for route in &report.routes {
+                        @for (name, count) in &route.remarks {
+                            tr { th scope="row" { (route_name(&route.route)) } td { code { (name) } } (number(*count)) }
+                        }
+                    }
+                },
+            ))
+        }
+    }
+}
+
 pub fn outcomes(report: &Report) -> Markup {
     html! {
         h2 { "Outcomes" }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crossfade_core::Policy;
-use crossfade_core::policy::{Route, RouteId};
+use crossfade_core::policy::{Route, RouteId, RuleId, RuleName};
 use crossfade_exchange::frame::Hello;
 
 use super::board::Judged;
@@ -192,7 +192,6 @@ impl Row {
             route: route.map_or(String::new(), |route| route.name.to_string()),
             policy_digest: route.map_or(String::new(), |route| route.digest.to_string()),
             exchanges: self.verdicts.total(),
-            verdicts: self.verdicts,
             not_judged: self.not_judged,
             unsupported: self.unsupported,
             outcomes: self.outcomes,
@@ -206,6 +205,13 @@ impl Row {
                     exercised,
                 })
                 .collect(),
+            remarks: exercised
+                .remarks
+                .iter()
+                .map(|(&(code, rule), &count)| (remark(rules, code, rule), count))
+                .collect(),
+            above_cap: route.is_some_and(|route| above_cap(route, &self.verdicts)),
+            verdicts: self.verdicts,
             limits: exercised
                 .limits
                 .iter()
@@ -214,6 +220,19 @@ impl Row {
             latency: Sides { control: self.latency.control.figures(), candidate: self.latency.candidate.figures() },
         }
     }
+}
+
+/// The name of a remark: its code, and the field if one's rule made it.
+fn remark(rules: &[RuleName], code: &str, rule: Option<RuleId>) -> String {
+    match rule.and_then(|rule| rules.get(usize::from(rule.0))) {
+        Some(rule) => format!("{code} {}", rule.place),
+        None => code.to_owned(),
+    }
+}
+
+/// Whether more of the route's exchanges were outside the grammar than its cap allows.
+fn above_cap(route: &Route, verdicts: &Verdicts) -> bool {
+    verdicts.of(Verdict::Unsupported) as f64 > route.unsupported.cap * verdicts.total() as f64
 }
 
 /// Counts one more of `name`, or of all that came after too many names.

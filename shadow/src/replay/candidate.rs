@@ -1,10 +1,11 @@
 //! The candidate's side of a replay: one thread, in the order of time, with the recorded clock.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use crossfade_core::limit::LimitId;
-use crossfade_core::policy::Route;
+use crossfade_core::policy::{Route, RuleId};
 use crossfade_core::{Limiter, Outcome, Policy, Scratch, Timestamp, admit};
 use crossfade_exchange::{Observation, observe};
 
@@ -20,6 +21,8 @@ pub struct Exercised {
     pub rules: Vec<u64>,
     /// The limits in the order of the route.
     pub limits: Vec<Counted>,
+    /// What checks remarked that are not enforced, by code and field.
+    pub remarks: BTreeMap<(&'static str, Option<RuleId>), u64>,
 }
 
 /// What was counted under one limit.
@@ -39,12 +42,15 @@ impl Exercised {
     fn of(policy: &Policy, route: &Route) -> Self {
         let limits =
             route.limits.iter().map(|&id| Counted { id, name: policy.limit(id).name.clone(), hits: 0, refusals: 0 });
-        Self { rules: vec![0; route.rules.len()], limits: limits.collect() }
+        Self { rules: vec![0; route.rules.len()], limits: limits.collect(), remarks: BTreeMap::new() }
     }
 
     fn add(&mut self, outcome: Option<Outcome>, scratch: &Scratch) {
         for rule in &scratch.exercised {
             self.rules[usize::from(rule.0)] += 1;
+        }
+        for remark in &scratch.remarks {
+            *self.remarks.entry((remark.code, remark.rule)).or_default() += 1;
         }
         for charge in scratch.charges() {
             for limit in self.limits.iter_mut().filter(|limit| limit.id == charge.limit) {

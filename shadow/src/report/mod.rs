@@ -76,6 +76,10 @@ pub struct RouteReport {
     pub not_judged: Reasons,
     /// `unsupported` by code.
     pub unsupported: BTreeMap<String, u64>,
+    /// More of them were unsupported than the route's cap allows.
+    pub above_cap: bool,
+    /// What checks that are not enforced would have done, by code and field.
+    pub remarks: BTreeMap<String, u64>,
     /// How often each side came to each kind of outcome.
     pub outcomes: Sides<BTreeMap<String, u64>>,
     /// Compared exchanges in which a side did not report a part, so that the part was not compared.

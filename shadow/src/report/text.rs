@@ -261,6 +261,12 @@ fn about_route(lines: &mut Vec<(&str, String)>, route: &RouteReport) {
     if !route.unsupported.is_empty() {
         lines.push(("unsupported", format!("{name}  {}", counts(&route.unsupported))));
     }
+    if route.above_cap {
+        lines.push(("alarm", format!("{name}  more is unsupported than the route's cap allows")));
+    }
+    if !route.remarks.is_empty() {
+        lines.push(("not enforced", format!("{name}  {}", counts(&route.remarks))));
+    }
     for (reason, count) in &route.not_judged {
         lines.push(("not judged", format!("{name}  {}: {}", reason.phrase(), grouped(*count))));
     }

@@ -7,7 +7,7 @@
 
 use std::fmt::Display;
 
-use super::{ClientPolicy, FieldRule, JsonPolicy, Route, TargetPolicy};
+use super::{AboveCap, ClientPolicy, FieldRule, JsonPolicy, Route, TargetPolicy};
 use crate::field::Op;
 use crate::key::{KeyTemplate, OnMissing};
 use crate::limit::{Limit, LimitId};
@@ -36,6 +36,9 @@ pub(super) fn route(route: &Route, client: &ClientPolicy, store_url: &str, limit
         limit(&mut text, "cutover_key", id, limits);
     }
     text.line("outside", format_args!("{:?}", route.outside));
+    if route.unsupported.above == AboveCap::Reject {
+        text.line("reject_above", route.unsupported.cap);
+    }
     for (code, rollout) in route.rollouts.watched() {
         text.line("rollout", format_args!("{code} {rollout:?}"));
     }

@@ -80,7 +80,8 @@ fn known_difference(section: &Section<'_>, id: Option<&str>) -> Option<KnownDiff
     let field = section.require("field", DIFFERENCE_FIELDS).and_then(|item| {
         let text = item.text()?;
         let named = ["path", "query", "outcome", "limit", "retry_after", "charges"].contains(&text);
-        if !named && text != "$" && !text.starts_with("$.") && !text.starts_with("$[") {
+        let header = text.strip_prefix("headers.").is_some_and(|name| !name.is_empty());
+        if !named && !header && text != "$" && !text.starts_with("$.") && !text.starts_with("$[") {
             item.complain(format_args!("is \"{}\"", text.escape_debug()), DIFFERENCE_FIELDS.to_owned());
         }
         Some(text)
@@ -110,7 +111,8 @@ fn known_difference(section: &Section<'_>, id: Option<&str>) -> Option<KnownDiff
     })
 }
 
-const DIFFERENCE_FIELDS: &str = "use a JSON path like \"$.id\", or path, query, outcome, retry_after, charges";
+const DIFFERENCE_FIELDS: &str =
+    "use a JSON path like \"$.id\", or path, query, headers.NAME, outcome, retry_after, charges";
 
 /// A day, as a TOML date or as text.
 fn date(item: &Item<'_>) -> Option<Box<str>> {

@@ -4,7 +4,7 @@ use super::file::{Item, Section};
 use super::limits::Limits;
 use super::rollout::RolloutKeys;
 use super::target::TargetKeys;
-use super::{LimitsStand, Outside, Rejects};
+use super::{AboveCap, LimitsStand, Outside, Rejects, UnsupportedPolicy};
 use crate::limit::LimitId;
 
 /// Most limits that one request may hit: each is a look-up in the store.
@@ -17,6 +17,7 @@ pub(super) struct Inherited {
     pub(super) limits_stand: Option<LimitsStand>,
     pub(super) rejects: Option<Rejects>,
     pub(super) outside: Option<Outside>,
+    pub(super) unsupported: Option<UnsupportedPolicy>,
     pub(super) rollout: Option<RolloutKeys>,
     /// The bound and the line it stands on.
     pub(super) max_bytes: Option<(usize, usize)>,
@@ -37,6 +38,7 @@ impl Inherited {
             outside: section
                 .get("outside")
                 .and_then(|item| item.choice(&[("unsupported", Outside::Unsupported), ("reject", Outside::Reject)])),
+            unsupported: section.get("unsupported").and_then(|item| unsupported(&item)),
             rollout: section.get("rollout").and_then(|item| RolloutKeys::read(&item)),
             max_bytes: section.get("max_bytes").and_then(|item| Some((size(&item)?, item.line()))),
             target: section.get("target").and_then(|item| TargetKeys::read(&item)),
@@ -59,6 +61,7 @@ impl Inherited {
             limits_stand: route.limits_stand.or(self.limits_stand),
             rejects: route.rejects.or(self.rejects),
             outside: route.outside.or(self.outside),
+            unsupported: route.unsupported.or(self.unsupported),
             rollout,
             max_bytes: route.max_bytes.or(self.max_bytes),
             target,
@@ -92,6 +95,25 @@ fn cutover_key(item: &Item<'_>, limits: &Limits<'_>) -> Option<LimitId> {
     item.text()?;
     let element = item.text_or_texts()?.into_iter().next()?;
     limits.named(item, element)
+}
+
+/// What holds unless a route says more: ten times what was seen on recorded traffic.
+pub(super) const UNSUPPORTED: UnsupportedPolicy = UnsupportedPolicy { cap: 0.05, above: AboveCap::Alarm };
+
+fn unsupported(item: &Item<'_>) -> Option<UnsupportedPolicy> {
+    let section = item.section(format!("{}, unsupported", item.place))?;
+    let cap = section.get("cap").map_or(Some(UNSUPPORTED.cap), |item| {
+        let share = item.number()?;
+        if !(0.0..=1.0).contains(&share) {
+            item.complain(format_args!("is {share}"), "write a share of the requests, from 0 to 1".to_owned());
+        }
+        Some(share)
+    });
+    let above = section.get("above").map_or(Some(UNSUPPORTED.above), |item| {
+        item.choice(&[("alarm", AboveCap::Alarm), ("reject", AboveCap::Reject)])
+    });
+    section.finish();
+    Some(UnsupportedPolicy { cap: cap?, above: above? })
 }
 
 /// A size in bytes: a whole number, or a text like `64KiB`.

@@ -76,6 +76,8 @@ pub struct Route {
     pub limits_stand: LimitsStand,
     /// What an input outside the declared grammar gets.
     pub outside: Outside,
+    /// How much of the route's traffic may be outside before somebody has to look.
+    pub unsupported: UnsupportedPolicy,
     /// Checks of the request as a whole that are not enforced yet.
     pub rollouts: Rollouts,
     /// Path and query, if the route normalises them.
@@ -122,6 +124,24 @@ pub enum Outside {
     /// The control judges it. Right during a migration.
     Unsupported,
     /// It is refused. Right when the control is gone.
+    Reject,
+}
+
+/// How many of a route's requests may be outside the declared grammar. A client can choose to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UnsupportedPolicy {
+    /// The share, 0 to 1.
+    pub cap: f64,
+    /// What happens above it.
+    pub above: AboveCap,
+}
+
+/// What happens to requests outside the grammar while there are more of them than the cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AboveCap {
+    /// The control judges them still, and the alarm says so.
+    Alarm,
+    /// In `live` they are refused, as with `outside = "reject"`, and the alarm says so.
     Reject,
 }
 

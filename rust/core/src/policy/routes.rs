@@ -3,7 +3,7 @@
 use super::file::Section;
 use super::inherited::Inherited;
 use super::limits::{Limits, check_name};
-use super::{LimitsStand, Outside, Pattern, Rejects, Route, RuleName, gate, json};
+use super::{LimitsStand, Outside, Pattern, Rejects, Route, RuleName, gate, inherited, json};
 use crate::target::rule;
 
 /// Most routes: a request is compared with one after the other.
@@ -82,6 +82,7 @@ fn route<'a>(
         patterns,
         limits_stand: common.limits_stand.unwrap_or(LimitsStand::BeforeBody),
         outside: common.outside.unwrap_or(Outside::Unsupported),
+        unsupported: common.unsupported.unwrap_or(inherited::UNSUPPORTED),
         rollouts: common.rollout.unwrap_or_default().into_rollouts(),
         target,
         max_body: json_max_bytes.flatten().or(common.max_bytes.map(|(bytes, _)| bytes)),

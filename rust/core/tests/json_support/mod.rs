@@ -5,8 +5,8 @@ use crossfade_core::field::Op;
 use crossfade_core::json::normalize;
 use crossfade_core::outcome::{Part, Reason, Stop};
 use crossfade_core::policy::{
-    CompareBody, FieldNode, FieldRule, JsonPolicy, LimitsStand, Misfit, Outside, Profile, Rejects, Route, RuleId,
-    RuleName, Unknown,
+    AboveCap, CompareBody, FieldNode, FieldRule, JsonPolicy, LimitsStand, Misfit, Outside, Profile, Rejects, Route,
+    RuleId, RuleName, Unknown, UnsupportedPolicy,
 };
 use crossfade_core::{Request, Scratch};
 
@@ -25,6 +25,7 @@ pub fn route(output: Profile) -> Route {
         limits: Vec::new(),
         limits_stand: LimitsStand::BeforeBody,
         outside: Outside::Unsupported,
+        unsupported: UnsupportedPolicy { cap: 1.0, above: AboveCap::Alarm },
         rollouts: Default::default(),
         target: None,
         max_body: None,

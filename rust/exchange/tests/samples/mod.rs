@@ -22,9 +22,12 @@ pub fn directory() -> PathBuf {
 /// An exchange that uses every kind of field.
 pub fn exchange(sequence: u64, body: &[u8]) -> Exchange {
     let outcome = match sequence % 4 {
-        0 => {
-            Outcome::Accepted(Forward { path: Some(ByteBuf::from("/a")), query: None, body: Some(ByteBuf::from(body)) })
-        }
+        0 => Outcome::Accepted(Forward {
+            path: Some(ByteBuf::from("/a")),
+            query: None,
+            headers: None,
+            body: Some(ByteBuf::from(body)),
+        }),
         1 => Outcome::Limited { limit: "per-client".into(), retry_after: Some(3) },
         2 => Outcome::Invalid { code: "missing".into(), field: Some("items[*].price".into()) },
         _ => Outcome::Outside { status: 404 },
