@@ -40,6 +40,11 @@ class Decision:
         The field that was refused, or None.
         """
     @property
+    def headers(self, /) -> list[tuple[bytes, bytes]] | None:
+        """
+        The normalised headers in order, or None where they go on as they came.
+        """
+    @property
     def kind(self, /) -> str:
         """
         `accepted`, `limited`, `invalid`, `unsupported` or `failed`.
@@ -63,6 +68,11 @@ class Decision:
     def retry_after(self, /) -> int | None:
         """
         Whole seconds until a retry can succeed, or None.
+        """
+    @property
+    def warnings(self, /) -> list[tuple[str, str | None]]:
+        """
+        What checks remarked that are rolled out as `warn`: (code, path of the field or None).
         """
 
 @final
@@ -91,7 +101,8 @@ class NativeSeam:
         Runs the candidate for one request at `now` (microseconds since the epoch) where the route's stage says so.
 
         Low four bits: 0 not run, 1 accepted unchanged, 2 accepted and changed, 3 refused, 4 unsupported, 5 failed; plus
-        16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be recorded.
+        16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be recorded, 128 since
+        this request more of the route's traffic is outside the grammar than its cap allows.
         """
     def decision(self, /) -> Decision | None:
         """
