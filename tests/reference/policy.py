@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any
 
+from reference.json_text import Number
 from reference.limits import Limit
 from reference.sizes import size
 
@@ -54,7 +55,7 @@ class Policy:
     @classmethod
     def read(cls, text: str) -> Policy:
         """Reads the text of a policy that the compiler accepts."""
-        root = tomllib.loads(text)
+        root = tomllib.loads(text, parse_float=Number)
         limits = {name: Limit.read(name, table) for name, table in root.get("limits", {}).items()}
         routes = [inherit(root.get("defaults", {}), table) for table in root["route"]]
         return cls(
