@@ -71,7 +71,9 @@ fn measure(name: &str, route: &Route, body: &str, rounds: usize) {
 }
 
 fn rules() -> Vec<FieldRule> {
-    let text = |max_chars| Op::Text(Text { steps: vec![Step::Trim, Step::Nfc], max_chars: Some(max_chars) });
+    let text = |max_chars| {
+        Op::Text(Text { steps: vec![Step::Trim, Step::Nfc], max_chars: Some(max_chars), ..Text::default() })
+    };
     let name = |name: &str| (name.into(), name.to_uppercase().into());
     let names = Enumeration { names: ["eur", "gbp", "usd"].map(name).into() };
     vec![

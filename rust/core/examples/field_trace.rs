@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use crossfade_core::field::decimal::{Decimal, Rounding};
 use crossfade_core::field::enumeration::Enumeration;
-use crossfade_core::field::text::{Step, Text};
+use crossfade_core::field::text::{Controls, Step, Text, Unassigned};
 use crossfade_core::field::{Answer, Op, Scalar, timestamp};
 use serde_json::{Value, json};
 
@@ -53,18 +53,7 @@ fn op(question: &Value) -> Result<Op, Box<dyn Error>> {
     let number = |name: &str| question[name].as_u64();
     let small = |name: &str, default: u8| number(name).map_or(Ok(default), u8::try_from);
     Ok(match question["op"].as_str().ok_or("no op")? {
-        "text" => {
-            let steps = question["steps"].as_array().ok_or("no steps")?;
-            let steps = steps.iter().map(|step| match step.as_str() {
-                Some("trim") => Ok(Step::Trim),
-                Some("nfc") => Ok(Step::Nfc),
-                Some("ascii_lower") => Ok(Step::AsciiLower),
-                Some("ascii_upper") => Ok(Step::AsciiUpper),
-                _ => Err("unknown step"),
-            });
-            let max_chars = number("max_chars").map(usize::try_from).transpose()?;
-            Op::Text(Text { steps: steps.collect::<Result<_, _>>()?, max_chars })
-        }
+        "text" => Op::Text(text(question)?),
         "timestamp" => Op::Timestamp(timestamp::Instant {
             digits: small("digits", 3)?,
             assume_utc: question["assume_utc"].as_bool().unwrap_or(true),
@@ -95,8 +84,31 @@ fn op(question: &Value) -> Result<Op, Box<dyn Error>> {
     })
 }
 
+fn text(question: &Value) -> Result<Text, Box<dyn Error>> {
+    let bound = |name: &str| question[name].as_u64().map(usize::try_from).transpose();
+    let steps = question["steps"].as_array().map_or(&[][..], Vec::as_slice);
+    let named = |step: &Value| Step::NAMES.iter().find(|(name, _)| Some(*name) == step.as_str());
+    Ok(Text {
+        steps: steps.iter().map(|step| named(step).map(|&(_, step)| step)).collect::<Option<_>>().ok_or("no step")?,
+        max_bytes: bound("max_bytes")?,
+        max_chars: bound("max_chars")?,
+        min_chars: bound("min_chars")?,
+        controls: match question["controls"].as_str() {
+            None | Some("keep") => Controls::Keep,
+            Some("strip") => Controls::Strip,
+            Some("keep_tnl") => Controls::KeepTabsAndNewlines,
+            Some(_) => Controls::Reject,
+        },
+        unassigned: match question["unassigned"].as_str() {
+            None | Some("outside") => Unassigned::Outside,
+            Some("keep") => Unassigned::Keep,
+            Some(_) => Unassigned::Reject,
+        },
+    })
+}
+
 fn time() {
-    let text = || Op::Text(Text { steps: vec![Step::Trim, Step::Nfc], max_chars: Some(500) });
+    let text = || Op::Text(Text { steps: vec![Step::Trim, Step::Nfc], max_chars: Some(500), ..Text::default() });
     let instant = || Op::Timestamp(timestamp::Instant { digits: 3, assume_utc: true });
     let decimal = || Op::Decimal(Decimal { scale: 2, rounding: Rounding::HalfEven, as_string: false });
     let names = ["closed", "open", "reopened"].map(|name| (name.into(), name.replace("re", "").into()));
@@ -105,13 +117,21 @@ fn time() {
     let accents = "Zażółć gęślą jaźń. ".repeat(20);
     let marks = "e\u{301}a\u{300} ".repeat(20);
     let han = "漢字かな交じり文".repeat(20);
-    let typical: [(&str, Op, Scalar<'_>); 25] = [
+    let login = || {
+        let steps = vec![Step::StripInvisible, Step::Nfkc, Step::Fold, Step::Nfkc, Step::Collapse, Step::Trim];
+        Op::Text(Text { steps, max_bytes: Some(65_536), controls: Controls::Reject, ..Text::default() })
+    };
+    let typical: [(&str, Op, Scalar<'_>); 29] = [
         ("text, 18 B ASCII, same", text(), Scalar::String("A title of a thing")),
         ("text, 18 B ASCII, trimmed", text(), Scalar::String(" A title of a thing ")),
         ("text, 899 B ASCII, same", text(), Scalar::String(lorem.trim())),
         ("text, 539 B Latin, same", text(), Scalar::String(accents.trim())),
         ("text, 480 B Han and kana, same", text(), Scalar::String(&han)),
         ("text, 140 B decomposed, composed", text(), Scalar::String(&marks)),
+        ("text, 18 B ASCII, folded", login(), Scalar::String("A title of a thing")),
+        ("text, 899 B ASCII, folded", login(), Scalar::String(lorem.trim())),
+        ("text, 539 B Latin, folded", login(), Scalar::String(accents.trim())),
+        ("text, 480 B Han and kana, nfkc", login(), Scalar::String(&han)),
         ("timestamp, same", instant(), Scalar::String("2024-05-06T07:08:09.123Z")),
         ("timestamp, milliseconds added", instant(), Scalar::String("2024-05-06T07:08:09Z")),
         ("timestamp, offset", instant(), Scalar::String("2024-05-06T07:08:09.123456+02:00")),

@@ -45,7 +45,7 @@ fn check(op: &Op, table: &[(&str, Says)]) {
 }
 
 fn steps(steps: &[Step]) -> Op {
-    Op::Text(Text { steps: steps.to_vec(), max_chars: Some(5) })
+    Op::Text(Text { steps: steps.to_vec(), max_chars: Some(5), ..Text::default() })
 }
 
 fn instant(digits: u8, assume_utc: bool) -> Op {

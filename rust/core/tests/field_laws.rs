@@ -2,24 +2,31 @@
 
 use crossfade_core::field::decimal::{Decimal, Rounding};
 use crossfade_core::field::enumeration::Enumeration;
-use crossfade_core::field::text::{Step, Text};
+use crossfade_core::field::text::{Controls, Step, Text, Unassigned};
 use crossfade_core::field::timestamp::Instant;
 use crossfade_core::field::{Answer, Op, Scalar};
 use proptest::prelude::*;
 
-/// NFC makes at most three times as many bytes; all other results have constant bounds.
-const GROWTH: usize = 3;
+/// NFKC makes at most eleven times as many bytes (U+FDFA); all other results have constant bounds.
+const GROWTH: usize = 11;
 /// Sign, 28 digits, point, the largest scale.
 const BOUND: usize = 300;
 
 fn ops() -> impl Strategy<Value = Op> {
-    let step = prop::sample::select(vec![Step::Trim, Step::Nfc, Step::AsciiLower, Step::AsciiUpper]);
+    let step = prop::sample::select(Step::NAMES.map(|(_, step)| step).to_vec());
+    let controls = [Controls::Keep, Controls::Keep, Controls::Strip, Controls::KeepTabsAndNewlines, Controls::Reject];
+    let unassigned = [Unassigned::Outside, Unassigned::Keep, Unassigned::Reject];
+    let treated = (prop::sample::select(controls.to_vec()), prop::sample::select(unassigned.to_vec()));
+    let bound = || prop::option::weighted(0.3, 0..20usize);
     let rounding = prop::sample::select(vec![Rounding::HalfEven, Rounding::HalfUp, Rounding::Reject]);
     let names = [("closed", "Closed"), ("open", "open"), ("reopened", "open"), ("öl", "öl")];
     let names: Vec<_> = names.iter().map(|(spelling, name)| ((*spelling).into(), (*name).into())).collect();
     prop_oneof![
-        (prop::collection::vec(step, 0..5), prop::option::of(0..20usize))
-            .prop_map(|(steps, max_chars)| Op::Text(Text { steps, max_chars })),
+        (prop::collection::vec(step, 0..5), bound(), bound(), bound(), treated).prop_map(
+            |(steps, max_bytes, max_chars, min_chars, (controls, unassigned))| {
+                Op::Text(Text { steps, max_bytes, max_chars, min_chars, controls, unassigned })
+            }
+        ),
         (0..=9u8, any::<bool>()).prop_map(|(digits, assume_utc)| Op::Timestamp(Instant { digits, assume_utc })),
         Just(Op::Uuid),
         Just(Op::Email),
@@ -38,7 +45,7 @@ fn ops() -> impl Strategy<Value = Op> {
 fn texts() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
-        "[ \\x1c\u{a0}]?[eHhKOo\u{212a}\u{301}\u{331}\u{323}\u{1100}\u{1161}\u{11a8}\u{958}]{0,9} ?",
+        "[ \\x1c\u{a0}]?[eHhKOo\u{200e}\u{200d}\u{a8}\u{df}\u{345}\u{1f80}\u{313}\u{fb01}\u{1d400}\u{378}\u{85} \u{212a}\u{301}\u{331}\u{323}\u{1100}\u{1161}\u{11a8}\u{958}]{0,9} ?",
         "(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-5][0-9]:[0-6][0-9](\\.[0-9]{1,9})?(Z|z|[+-][0-2][0-9]:[0-9]{2})?",
         "(0001|9999)-(01-01|12-31)T[0-2][0-9]:[0-5][0-9]:[0-5][0-9][+-][0-2][0-9]:[0-5][0-9]",
         "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}",
@@ -94,7 +101,11 @@ fn long_values_take_linear_time() {
     let pieces =
         ["a", "0", " ", "-", "_", "1_", "\u{1c}", "é", "e\u{301}", "\u{301}", "漢", "\u{378}", ".", "@", "a.", "f"];
     let rules = [
-        Op::Text(Text { steps: vec![Step::Trim, Step::Nfc, Step::AsciiLower, Step::Nfc], max_chars: None }),
+        Op::Text(Text {
+            steps: vec![Step::Trim, Step::Nfc, Step::AsciiLower, Step::Nfc],
+            max_chars: None,
+            ..Text::default()
+        }),
         Op::Timestamp(Instant { digits: 3, assume_utc: true }),
         Op::Uuid,
         Op::Email,

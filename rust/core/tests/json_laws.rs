@@ -77,7 +77,7 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn rules(route: Route, unknown: Unknown) -> Route {
-    let text = Op::Text(Text { steps: vec![Step::Trim, Step::Nfc], max_chars: Some(40) });
+    let text = Op::Text(Text { steps: vec![Step::Trim, Step::Nfc], max_chars: Some(40), ..Text::default() });
     let mut route = with_rules(
         route,
         [

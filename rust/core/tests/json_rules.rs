@@ -10,7 +10,7 @@ use crossfade_core::policy::{FieldRule, Misfit, Outside, Profile, Route, RuleId,
 use json_support::{normalized, route, rule, verdict, with_rules};
 
 fn text(max_chars: usize) -> Op {
-    Op::Text(Text { steps: vec![Step::Trim], max_chars: Some(max_chars) })
+    Op::Text(Text { steps: vec![Step::Trim], max_chars: Some(max_chars), ..Text::default() })
 }
 
 fn strict(path: &str, op: Op) -> FieldRule {

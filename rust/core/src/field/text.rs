@@ -1,44 +1,62 @@
-//! Free text: trim, NFC, length.
+//! Free text: steps in the order written, and bounds.
 
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+mod orders;
+mod steps;
+
+pub use orders::{Clash, clash};
+pub use steps::Step;
 
 use super::{Answer, Scalar};
 use crate::unicode;
+use steps::Work;
 
-/// Text steps and the bound on the result.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Text steps and what bounds them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Text {
     /// The steps in the order written.
     pub steps: Vec<Step>,
+    /// Most bytes of UTF-8, of the value as it came and of the result.
+    pub max_bytes: Option<usize>,
     /// Most code points of the result.
     pub max_chars: Option<usize>,
+    /// Fewest code points of the result.
+    pub min_chars: Option<usize>,
+    /// What happens to control characters.
+    pub controls: Controls,
+    /// What happens to a text with a code point that Unicode 14.0 does not assign.
+    pub unassigned: Unassigned,
 }
 
-/// One text step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Removes White_Space at both ends.
-    Trim,
-    /// Unicode normalisation form C.
-    Nfc,
-    /// A-Z to a-z.
-    AsciiLower,
-    /// a-z to A-Z.
-    AsciiUpper,
+/// What happens to control characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Controls {
+    /// They stay.
+    #[default]
+    Keep,
+    /// They are removed before the steps.
+    Strip,
+    /// All but TAB and LF are removed before the steps.
+    KeepTabsAndNewlines,
+    /// A result that holds one is refused.
+    Reject,
 }
 
-/// Where the text stands between two steps: still a piece of what came in, or in the output buffer.
-#[derive(Clone, Copy)]
-enum Place<'a> {
-    Piece(&'a str),
-    Buffer,
+/// What happens to a text with a code point that Unicode 14.0 does not assign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unassigned {
+    /// A step that depends on it cannot be taken: outside.
+    #[default]
+    Outside,
+    /// The text stays as it came.
+    Keep,
+    /// It is refused, whatever the steps are.
+    Reject,
 }
 
 impl Text {
     /// Applies the steps; see [`Op::apply`](super::Op::apply).
     ///
-    /// Python is `unicodedata.normalize("NFC", value.strip())`. The two commute: nothing but U+2000 and U+2001 changes
-    /// among what is stripped, and they become white space again.
+    /// Python is `value.strip()`, `unicodedata.normalize(form, value)`, `value.casefold()`, in the order of the steps.
     pub fn apply(&self, value: Scalar<'_>, out: &mut String) -> Answer {
         let Scalar::String(text) = value else { return Answer::WrongType };
         let answer = self.judge(text, out);
@@ -48,112 +66,82 @@ impl Text {
         answer
     }
 
+    /// Whether the rule can rewrite a text, and not only refuse it.
+    pub fn rewrites(&self) -> bool {
+        !self.steps.is_empty() || matches!(self.controls, Controls::Strip | Controls::KeepTabsAndNewlines)
+    }
+
     fn judge(&self, text: &str, out: &mut String) -> Answer {
-        let place = match self.run(text, out) {
-            Ok(place) => place,
-            Err(code) => return Answer::Unsupported(code),
-        };
-        let result = match place {
-            Place::Piece(piece) => piece,
-            Place::Buffer => out.as_str(),
-        };
-        // As many bytes are at least as many code points, so most texts are not counted.
-        if self.max_chars.is_some_and(|most| result.len() > most && result.chars().count() > most) {
+        if self.max_bytes.is_some_and(|most| text.len() > most) {
             return Answer::Invalid("too_long");
         }
-        if self.may_change_again(result) && !self.is_fixed(result) {
+        let is_ascii = text.is_ascii();
+        let asks_tables = self.unassigned == Unassigned::Reject || self.steps.iter().any(|step| step.asks_tables());
+        let is_settled = is_ascii || asks_tables && unicode::is_settled(text);
+        if asks_tables && !is_settled && !unicode::all_assigned(text) {
+            return match (self.unassigned, self.refusal(text)) {
+                (Unassigned::Outside, _) => Answer::Unsupported("text.unassigned"),
+                (Unassigned::Reject, _) => Answer::Invalid("unassigned_character"),
+                (Unassigned::Keep, Some(code)) => Answer::Invalid(code),
+                (Unassigned::Keep, None) => Answer::Kept("text.unassigned"),
+            };
+        }
+        let mut work = Work::new(text, out, is_ascii, is_settled);
+        if let Err(code) = self.run(&mut work) {
+            return Answer::Unsupported(code);
+        }
+        if let Some(code) = self.refusal(work.now()) {
+            return Answer::Invalid(code);
+        }
+        if work.is_still(text) {
+            return Answer::Same;
+        }
+        if !is_ascii && !self.is_fixed(work.now()) {
             return Answer::Unsupported("text.case");
         }
-        match place {
-            Place::Piece(piece) if piece.len() == text.len() => Answer::Same,
-            Place::Piece(piece) => {
-                out.push_str(piece);
-                Answer::String
+        work.finish();
+        Answer::String
+    }
+
+    /// Takes the steps, controls first.
+    fn run(&self, work: &mut Work<'_, '_>) -> Result<(), &'static str> {
+        match self.controls {
+            Controls::Strip => work.remove(unicode::is_control),
+            Controls::KeepTabsAndNewlines => {
+                work.remove(|c| unicode::is_control(c) && !matches!(c, '\t' | '\n'));
             }
-            Place::Buffer if out == text => Answer::Same,
-            Place::Buffer => Answer::String,
+            Controls::Keep | Controls::Reject => {}
+        }
+        self.steps.iter().try_for_each(|&step| work.step(step))
+    }
+
+    /// Why a result is refused.
+    fn refusal(&self, result: &str) -> Option<&'static str> {
+        // As many bytes are at least as many code points, and at most four times as many: most texts are not counted.
+        let bytes = result.len();
+        let chars = || result.chars().count();
+        if self.max_bytes.is_some_and(|most| bytes > most)
+            || self.max_chars.is_some_and(|most| bytes > most && chars() > most)
+        {
+            Some("too_long")
+        } else if self.min_chars.is_some_and(|least| bytes.div_ceil(4) < least && chars() < least) {
+            Some("too_short")
+        } else if self.controls == Controls::Reject && result.contains(unicode::is_control) {
+            Some("control_character")
+        } else {
+            None
         }
     }
 
-    fn run<'a>(&self, text: &'a str, out: &mut String) -> Result<Place<'a>, &'static str> {
-        let mut place = Place::Piece(text);
-        for step in &self.steps {
-            let now = match place {
-                Place::Piece(piece) => piece,
-                Place::Buffer => out.as_str(),
-            };
-            match step {
-                Step::Trim => {
-                    let trimmed = unicode::trim(now);
-                    if trimmed.starts_with(unicode::is_separator) || trimmed.ends_with(unicode::is_separator) {
-                        return Err("text.separator");
-                    }
-                    match place {
-                        Place::Piece(piece) => place = Place::Piece(unicode::trim(piece)),
-                        Place::Buffer => {
-                            let before = now.len() - now.trim_start_matches(unicode::is_white_space).len();
-                            let end = before + trimmed.len();
-                            out.truncate(end);
-                            out.drain(..before.min(end));
-                        }
-                    }
-                }
-                Step::Nfc => {
-                    if unicode::is_settled(now) {
-                        continue;
-                    }
-                    if !unicode::all_assigned(now) {
-                        return Err("text.unassigned");
-                    }
-                    if is_nfc_quick(now.chars()) == IsNormalized::Yes {
-                        continue;
-                    }
-                    match place {
-                        Place::Piece(piece) => out.extend(piece.nfc()),
-                        Place::Buffer => *out = out.nfc().collect(),
-                    }
-                    place = Place::Buffer;
-                }
-                Step::AsciiLower if now.bytes().any(|b| b.is_ascii_uppercase()) => {
-                    place.own(out);
-                    place = Place::Buffer;
-                    out.make_ascii_lowercase();
-                }
-                Step::AsciiUpper if now.bytes().any(|b| b.is_ascii_lowercase()) => {
-                    place.own(out);
-                    place = Place::Buffer;
-                    out.make_ascii_uppercase();
-                }
-                Step::AsciiLower | Step::AsciiUpper => {}
-            }
+    /// Whether the steps leave their own result as it is.
+    ///
+    /// Those that the policy compiler accepts do, and are not run again; this is for lists that were made without it.
+    fn is_fixed(&self, result: &str) -> bool {
+        if clash(&self.steps).is_none() {
+            return true;
         }
-        Ok(place)
-    }
-
-    /// Whether the steps could find something to do in their own result: case and composition feed each other, as in
-    /// `H` + U+0331, which composes in lower case only, and in U+212A, which is `K` in NFC.
-    fn may_change_again(&self, result: &str) -> bool {
-        !result.is_ascii()
-            && self.steps.contains(&Step::Nfc)
-            && self.steps.iter().any(|step| matches!(step, Step::AsciiLower | Step::AsciiUpper))
-    }
-
-    /// Whether `text` goes through the steps unchanged.
-    fn is_fixed(&self, text: &str) -> bool {
         let mut out = String::new();
-        match self.run(text, &mut out) {
-            Ok(Place::Piece(piece)) => piece.len() == text.len(),
-            Ok(Place::Buffer) => out == text,
-            Err(_) => false,
-        }
-    }
-}
-
-impl Place<'_> {
-    /// Brings the text into the buffer.
-    fn own(self, out: &mut String) {
-        if let Place::Piece(piece) = self {
-            out.push_str(piece);
-        }
+        let mut work = Work::new(result, &mut out, false, false);
+        self.run(&mut work).is_ok() && work.now() == result
     }
 }

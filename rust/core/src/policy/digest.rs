@@ -107,7 +107,26 @@ fn operation(text: &mut Text, op: &Op) {
                 text.line("canonical", canonical);
             }
         }
+        Op::Text(rule) => text_rule(text, rule),
         other => text.line("operation", format_args!("{other:?}")),
+    }
+}
+
+/// What a rule may say since it can say more than steps and `max_chars` has lines of its own.
+fn text_rule(text: &mut Text, rule: &crate::field::text::Text) {
+    let crate::field::text::Text { steps, max_chars, max_bytes, min_chars, controls, unassigned } = rule;
+    text.line("operation", format_args!("Text(Text {{ steps: {steps:?}, max_chars: {max_chars:?} }})"));
+    if let Some(most) = max_bytes {
+        text.line("max_bytes", most);
+    }
+    if let Some(least) = min_chars {
+        text.line("min_chars", least);
+    }
+    if *controls != Default::default() {
+        text.line("controls", format_args!("{controls:?}"));
+    }
+    if *unassigned != Default::default() {
+        text.line("unassigned", format_args!("{unassigned:?}"));
     }
 }
 

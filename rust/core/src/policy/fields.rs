@@ -110,7 +110,7 @@ fn field<'a>(
     let (required, default) = presence(&rule, &path);
     let changes = match &operation {
         Some((_, Op::Nothing)) => false,
-        Some((_, Op::Text(text))) => !text.steps.is_empty(),
+        Some((_, Op::Text(text))) => text.rewrites(),
         _ => true,
     };
     if let (Some(original), Some((name, _))) = (original, &operation) {

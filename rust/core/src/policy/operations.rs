@@ -43,12 +43,12 @@ pub(super) fn read(rule: &Section<'_>) -> Option<(&'static str, Op)> {
                 at.line(),
                 item.line()
             );
-            let advice = if *second == "max_chars" || *first == "max_chars" {
-                "\"max_chars\" bounds a text: use it with text = [...] or alone"
-            } else {
-                "one field has one operation: keep one of them"
+            let bound = [first, second].into_iter().find(|name| **name != "text" && text::KEYS.contains(name));
+            let advice = match bound {
+                Some(key) => format!("\"{key}\" bounds a text: use it with text = [...] or alone"),
+                None => "one field has one operation: keep one of them".to_owned(),
             };
-            rule.file.complain(item.at, message, advice.to_owned());
+            rule.file.complain(item.at, message, advice);
         }
     }
     match written.into_iter().next() {
