@@ -4,7 +4,7 @@ use crate::limit::Limiter;
 use crate::outcome::{Normalized, Outcome, Part, Stop, Unsupported};
 use crate::policy::{LimitsStand, Policy, Route, RouteId};
 use crate::rollout::Checks;
-use crate::{Request, Scratch, Timestamp, client, json, target};
+use crate::{Request, Scratch, Timestamp, client, head, json, target};
 
 /// Decides one request of `route` at `now`.
 ///
@@ -86,8 +86,11 @@ fn charge(
 fn normalize(route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> Result<Normalized, Stop> {
     let path = part(route, scratch, |scratch| target::path(route, request, scratch))?;
     let query = part(route, scratch, |scratch| target::query(route, request, scratch))?;
+    let host = part(route, scratch, |scratch| head::host(route, request, scratch))?;
+    let headers = part(route, scratch, |scratch| head::headers(route, request, host, scratch))?;
+    let headers = head::with_host(request, host, headers, scratch);
     let body = part(route, scratch, |scratch| json::normalize(route, request, scratch))?;
-    Ok(Normalized { path, query, body })
+    Ok(Normalized { path, query, headers, body })
 }
 
 /// Runs the step of one part. A check that stops it but is not enforced leaves the whole part as it came.

@@ -37,6 +37,10 @@ impl Network {
     }
 }
 
+/// The well-known prefix of NAT64, whose last 32 bits are an IPv4 address (RFC 6052).
+pub(crate) const NAT64: Network =
+    Network { address: IpAddr::V6(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0)), prefix: 96 };
+
 fn v4_network(address: Ipv4Addr, prefix: u8) -> Ipv4Addr {
     let host = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
     Ipv4Addr::from_bits(address.to_bits() & !host)
@@ -50,13 +54,14 @@ fn v6_network(address: Ipv6Addr, prefix: u8) -> Ipv6Addr {
 /// Text of a client whose address is not known.
 pub const UNKNOWN: &str = "unknown";
 
-/// Writes the client's address as limits count it to `out`: `10.1.2.3`, `2001:db8::/64` or [`UNKNOWN`].
+/// Writes the client's address as limits count it to `out`: `10.1.2.3`, `10.1.2.0/24`, `2001:db8::/64`
+/// or [`UNKNOWN`].
 ///
 /// The peer is the client unless it is a trusted proxy. Then `X-Forwarded-For`, all its lines joined, is walked from our
 /// side outwards: the first address that is not trusted is the client, and what cannot be read ends the walk at the
 /// last address that could.
 pub fn address(policy: &ClientPolicy, request: &Request<'_>, out: &mut String) {
-    let peer = request.peer.and_then(|peer| Hop::read(peer.as_bytes()));
+    let peer = request.peer.and_then(|peer| Hop::read(policy, peer.as_bytes()));
     let client = match peer {
         Some(peer) if is_trusted(policy, peer.address) => first_untrusted(policy, peer, request),
         Some(peer) => peer,
@@ -67,6 +72,9 @@ pub fn address(policy: &ClientPolicy, request: &Request<'_>, out: &mut String) {
     };
     // Writing to a String cannot fail.
     let _ = match (client.address, client.plain) {
+        (IpAddr::V4(address), _) if policy.ipv4_prefix < 32 => {
+            write!(out, "{}/{}", v4_network(address, policy.ipv4_prefix), policy.ipv4_prefix)
+        }
         (IpAddr::V4(_), Some(text)) => out.write_str(text),
         (IpAddr::V4(address), None) => write!(out, "{address}"),
         (IpAddr::V6(address), _) => {
@@ -79,7 +87,7 @@ fn first_untrusted<'a>(policy: &ClientPolicy, peer: Hop<'a>, request: &Request<'
     let lines = request.headers.iter().rev().filter(|(name, _)| name.eq_ignore_ascii_case(b"x-forwarded-for"));
     let mut client = peer;
     for hop in lines.flat_map(|(_, line)| line.rsplit(|&b| b == b',')) {
-        let Some(hop) = Hop::read(strip(hop)) else { break };
+        let Some(hop) = Hop::read(policy, strip(hop)) else { break };
         client = hop;
         if !is_trusted(policy, client.address) {
             break;
@@ -108,8 +116,8 @@ struct Hop<'a> {
 }
 
 impl<'a> Hop<'a> {
-    /// Reads an address; a v4-mapped one is the IPv4 address it stands for, and a zone is left out.
-    fn read(text: &'a [u8]) -> Option<Self> {
+    /// Reads an address; one that stands for an IPv4 address is that address, and a zone is left out.
+    fn read(policy: &ClientPolicy, text: &'a [u8]) -> Option<Self> {
         if let Ok(plain) = std::str::from_utf8(text)
             && let Ok(address) = plain.parse()
         {
@@ -126,7 +134,10 @@ impl<'a> Hop<'a> {
             }
         };
         let address: Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
-        let address = address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4);
+        let translated = policy.nat64 && NAT64.contains(IpAddr::V6(address));
+        let low = || Ipv4Addr::from_bits(address.to_bits() as u32);
+        let ipv4 = address.to_ipv4_mapped().or_else(|| translated.then(low));
+        let address = ipv4.map_or(IpAddr::V6(address), IpAddr::V4);
         Some(Self { address, plain: None })
     }
 }

@@ -18,6 +18,19 @@ pub const OUTSIDE: &[(&str, &str)] = &[
     ("query.character", "invalid_query"),
     ("query.utf8", "invalid_query"),
     ("query.length", "invalid_query"),
+    // host
+    ("host.character", "invalid_host"),
+    ("host.underscore", "invalid_host"),
+    ("host.form", "invalid_host"),
+    ("host.address", "invalid_host"),
+    ("host.port", "invalid_host"),
+    ("host.length", "invalid_host"),
+    // headers
+    ("header.name", "invalid_header"),
+    ("header.value", "invalid_header"),
+    ("header.obs_text", "invalid_header"),
+    ("header.content_type", "invalid_header"),
+    ("header.accept_language", "invalid_header"),
     // JSON bodies
     ("json.content_type", "content_type"),
     ("json.encoding", "malformed_json"),
@@ -43,6 +56,21 @@ pub const OUTSIDE: &[(&str, &str)] = &[
 /// Refusals of a request as a whole: those that a route can roll out one by one.
 pub const REFUSALS: &[&str] = &[
     "missing_key",
+    // host
+    "missing_host",
+    "duplicate_host",
+    "host_not_allowed",
+    // headers
+    "too_many_headers",
+    "headers_too_large",
+    "header_too_large",
+    "header_underscore",
+    "framing",
+    "connection_names_protected",
+    "duplicate_header",
+    "duplicate_media_parameter",
+    "json_charset",
+    "missing_header",
     // bodies
     "too_large",
     "malformed_json",

@@ -20,6 +20,7 @@ pub mod admit;
 pub mod client;
 pub mod codes;
 pub mod field;
+pub mod head;
 pub mod json;
 pub mod key;
 pub mod limit;

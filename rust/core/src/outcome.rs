@@ -28,6 +28,8 @@ pub struct Normalized {
     pub path: Part,
     /// The query.
     pub query: Part,
+    /// The headers, the host among them.
+    pub headers: Part,
     /// The body.
     pub body: Part,
 }

@@ -15,6 +15,8 @@ pub struct Scratch {
     pub query: Vec<u8>,
     /// The rewritten body, likewise.
     pub body: Vec<u8>,
+    /// The rewritten headers, likewise.
+    pub headers: crate::head::HeaderList,
     /// The client's address as limits count it: `10.1.2.3`, `2001:db8::/64` or `unknown`.
     pub client: String,
     /// Rules that changed a value in this decision, in order, with repeats.
@@ -23,6 +25,8 @@ pub struct Scratch {
     pub remarks: Vec<Remark>,
     /// Work space of the JSON transcoder.
     pub json: crate::json::Work,
+    /// Work space of the host and the headers.
+    pub head: crate::head::Work,
     /// Work space of the query.
     pub pairs: crate::target::query::Work,
     keys: Vec<u8>,
@@ -63,6 +67,7 @@ impl Scratch {
         self.path.clear();
         self.query.clear();
         self.body.clear();
+        self.headers.clear();
         self.client.clear();
         self.exercised.clear();
         self.remarks.clear();

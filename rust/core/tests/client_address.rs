@@ -9,7 +9,8 @@ use proptest::prelude::*;
 
 fn policy(trusted: &[(&str, u8)], ipv6_prefix: u8) -> ClientPolicy {
     let network = |&(address, prefix): &(&str, u8)| Network { address: address.parse().expect("an address"), prefix };
-    ClientPolicy { trusted_proxies: trusted.iter().map(network).collect(), ipv6_prefix }
+    let trusted_proxies = trusted.iter().map(network).collect();
+    ClientPolicy { trusted_proxies, ipv6_prefix, ipv4_prefix: 32, nat64: false }
 }
 
 fn client(policy: &ClientPolicy, peer: Option<&str>, forwarded: &[&[u8]]) -> String {

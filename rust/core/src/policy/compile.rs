@@ -1,13 +1,10 @@
 //! From the file to a policy that cannot contradict itself.
 
-use std::net::IpAddr;
-
 use toml::de::DeTable;
 
-use super::file::{Element, File, Item, Section};
+use super::file::{File, Section};
 use super::inherited::Inherited;
-use super::{ClientPolicy, Errors, Policy, limits, routes};
-use crate::client::Network;
+use super::{Errors, Policy, client, limits, routes};
 
 /// The longest file that is read: a thousand routes fit, and parsing stays in milliseconds.
 const MAX_FILE: usize = 1 << 20;
@@ -18,9 +15,6 @@ const MAX_KEYS: usize = 1_000_000;
 
 /// Most keys that may be asked for: more do not fit a worker's memory.
 const MOST_KEYS: u64 = 1 << 30;
-
-/// Bits of an IPv6 address that count as one client: the smallest block that a customer gets (RFC 6177).
-const IPV6_PREFIX: u8 = 64;
 
 /// Parses and compiles.
 pub(super) fn compile(name: &str, text: &str) -> Result<Policy, Errors> {
@@ -46,7 +40,7 @@ fn build(file: &File<'_>, root: &DeTable<'_>) -> Option<Policy> {
     if let Some(item) = root.require("version", "begin the file with version = 1") {
         item.whole(1, 1);
     }
-    let client = client(&root);
+    let client = client::read(&root);
     let (store_url, max_keys) = store(&root);
     let limits = limits::read(&root);
     let defaults = root.get("defaults").and_then(|item| item.section("[defaults]".to_owned())).map(|section| {
@@ -62,55 +56,6 @@ fn build(file: &File<'_>, root: &DeTable<'_>) -> Option<Policy> {
         route.digest = super::digest::route(route, &client, &store_url, &limits);
     }
     Some(Policy { client, store_url, max_keys, limits, routes })
-}
-
-fn client(root: &Section<'_>) -> ClientPolicy {
-    let mut policy = ClientPolicy { trusted_proxies: Vec::new(), ipv6_prefix: IPV6_PREFIX };
-    let Some(section) = root.get("client").and_then(|item| item.section("[client]".to_owned())) else {
-        return policy;
-    };
-    if let Some(item) = section.get("trusted_proxies") {
-        let texts = item.texts().unwrap_or_default();
-        policy.trusted_proxies = texts.into_iter().filter_map(|text| network(&item, text)).collect();
-    }
-    if let Some(prefix) = section.get("ipv6_prefix").and_then(|item| item.whole(1, 128)) {
-        policy.ipv6_prefix = u8::try_from(prefix).unwrap_or(IPV6_PREFIX);
-    }
-    section.finish();
-    policy
-}
-
-/// `10.0.0.0/8`, or an address for itself alone.
-fn network(item: &Item<'_>, element: Element<'_>) -> Option<Network> {
-    let complain = |what: &str, advice: String| {
-        let text = element.text.escape_debug();
-        item.file.complain(element.at, format!("{}: \"{text}\" {what}", item.place), advice);
-    };
-    let (address, prefix) = element.text.split_once('/').map_or((element.text, None), |(a, p)| (a, Some(p)));
-    let Ok(address) = address.parse::<IpAddr>() else {
-        complain("is no network", "write an address and the bits that count: \"10.0.0.0/8\", \"2001:db8::/32\"".into());
-        return None;
-    };
-    let bits = if address.is_ipv4() { 32 } else { 128 };
-    let plain = |p: &&str| !p.is_empty() && p.len() <= 3 && p.bytes().all(|b| b.is_ascii_digit());
-    let prefix = match prefix {
-        None => Some(bits),
-        Some(text) => Some(text).filter(plain).and_then(|p| p.parse().ok()).filter(|&p: &u8| p <= bits),
-    };
-    let Some(prefix) = prefix else {
-        complain("is no network", format!("the bits that count are a number from 0 to {bits}"));
-        return None;
-    };
-    let network = Network::around(address, prefix);
-    if network.address != address {
-        complain("has host bits set", format!("did you mean \"{}/{prefix}\"?", network.address));
-        return None;
-    }
-    if matches!(address, IpAddr::V6(v6) if prefix >= 96 && v6.to_ipv4_mapped().is_some()) {
-        complain("can never match", "a v4-mapped address counts as the IPv4 address: name the IPv4 network".into());
-        return None;
-    }
-    Some(network)
 }
 
 fn store(root: &Section<'_>) -> (Box<str>, usize) {

@@ -7,7 +7,7 @@
 
 use std::fmt::Display;
 
-use super::{AboveCap, ClientPolicy, FieldRule, JsonPolicy, Route, TargetPolicy};
+use super::{AboveCap, ClientPolicy, FieldRule, HeadersPolicy, HostPolicy, JsonPolicy, Languages, Route, TargetPolicy};
 use crate::field::Op;
 use crate::key::{KeyTemplate, OnMissing};
 use crate::limit::{Limit, LimitId};
@@ -27,6 +27,12 @@ pub(super) fn route(route: &Route, client: &ClientPolicy, store_url: &str, limit
         text.line("trusted", format_args!("{}/{}", network.address, network.prefix));
     }
     text.line("ipv6_prefix", client.ipv6_prefix);
+    if client.ipv4_prefix < 32 {
+        text.line("ipv4_prefix", client.ipv4_prefix);
+    }
+    if client.nat64 {
+        text.line("nat64", client.nat64);
+    }
     text.line("store", store_url.split_once(':').map_or(store_url, |(scheme, _)| scheme));
     text.line("limits_stand", format_args!("{:?}", route.limits_stand));
     for &id in &route.limits {
@@ -48,6 +54,12 @@ pub(super) fn route(route: &Route, client: &ClientPolicy, store_url: &str, limit
     }
     if let Some(policy) = &route.target {
         target(&mut text, policy);
+    }
+    if let Some(policy) = &route.host {
+        host(&mut text, policy);
+    }
+    if let Some(policy) = &route.headers {
+        headers(&mut text, policy);
     }
     if let Some(policy) = &route.json {
         json(&mut text, policy);
@@ -81,6 +93,41 @@ fn target(text: &mut Text, policy: &TargetPolicy) {
     }
     text.line("sort", format_args!("{:?}", query.sort));
     text.line("space_as_plus", query.space_as_plus);
+}
+
+fn host(text: &mut Text, policy: &HostPolicy) {
+    text.line("host", policy.keep_underscore);
+    for port in &policy.default_ports {
+        text.line("default_port", port);
+    }
+    text.line("host_required", policy.required);
+    if let Some(allow) = &policy.allow {
+        allow.exact.iter().for_each(|host| text.line("allow", host));
+        allow.below.iter().for_each(|host| text.line("allow_below", host));
+    }
+}
+
+fn headers(text: &mut Text, policy: &HeadersPolicy) {
+    text.line("headers", format_args!("{:?}", policy.underscore));
+    text.line("keep_obs_text", policy.keep_obs_text);
+    text.line("check_framing", policy.check_framing);
+    text.line("remove_hop_by_hop", policy.remove_hop_by_hop);
+    text.line("refuse_duplicates", policy.refuse_duplicates);
+    text.line("join", policy.join);
+    text.line("normalize_content_type", policy.normalize_content_type);
+    match &policy.languages {
+        Languages::Keep => {}
+        Languages::Normalize => text.line("languages", "normalize"),
+        Languages::Negotiate(negotiation) => {
+            negotiation.tags.iter().for_each(|tag| text.line("tag", tag));
+            text.line("languages", &negotiation.default);
+        }
+    }
+    for (name, traits) in policy.known.iter() {
+        text.line("known", format_args!("{name} {:x}", traits.bits()));
+    }
+    policy.drop_starts.iter().for_each(|start| text.line("drop_prefix", start));
+    text.line("bounds", format_args!("{:?}", policy.bounds));
 }
 
 fn json(text: &mut Text, policy: &JsonPolicy) {

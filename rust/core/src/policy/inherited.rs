@@ -1,6 +1,8 @@
 //! Keys that a route may have and that `[defaults]` may have for all routes.
 
 use super::file::{Item, Section};
+use super::headers::HeadersKeys;
+use super::host::HostKeys;
 use super::limits::Limits;
 use super::rollout::RolloutKeys;
 use super::target::TargetKeys;
@@ -22,6 +24,8 @@ pub(super) struct Inherited {
     /// The bound and the line it stands on.
     pub(super) max_bytes: Option<(usize, usize)>,
     pub(super) target: Option<TargetKeys>,
+    pub(super) host: Option<HostKeys>,
+    pub(super) headers: Option<HeadersKeys>,
     pub(super) cutover_key: Option<LimitId>,
 }
 
@@ -42,6 +46,8 @@ impl Inherited {
             rollout: section.get("rollout").and_then(|item| RolloutKeys::read(&item)),
             max_bytes: section.get("max_bytes").and_then(|item| Some((size(&item)?, item.line()))),
             target: section.get("target").and_then(|item| TargetKeys::read(&item)),
+            host: section.get("host").and_then(|item| HostKeys::read(&item)),
+            headers: section.get("headers").and_then(|item| HeadersKeys::read(&item)),
             cutover_key: section.get("cutover_key").and_then(|item| cutover_key(&item, limits)),
         }
     }
@@ -49,6 +55,14 @@ impl Inherited {
     /// What holds for a route that says `route` where these are the defaults.
     pub(super) fn overridden_by(&self, route: Self) -> Self {
         let target = match (&self.target, route.target) {
+            (Some(defaults), Some(keys)) => Some(defaults.overridden_by(keys)),
+            (defaults, keys) => keys.or_else(|| defaults.clone()),
+        };
+        let host = match (&self.host, route.host) {
+            (Some(defaults), Some(keys)) => Some(defaults.overridden_by(keys)),
+            (defaults, keys) => keys.or_else(|| defaults.clone()),
+        };
+        let headers = match (&self.headers, route.headers) {
             (Some(defaults), Some(keys)) => Some(defaults.overridden_by(keys)),
             (defaults, keys) => keys.or_else(|| defaults.clone()),
         };
@@ -65,6 +79,8 @@ impl Inherited {
             rollout,
             max_bytes: route.max_bytes.or(self.max_bytes),
             target,
+            host,
+            headers,
             cutover_key: route.cutover_key.or(self.cutover_key),
         }
     }

@@ -227,6 +227,17 @@ impl<'a> Limits<'a> {
         found.map(|index| LimitId(index as u16))
     }
 
+    /// The headers that the keys of some limits look at, in lower case.
+    pub(super) fn headers_of<'s>(&'s self, ids: impl Iterator<Item = &'s LimitId>) -> Vec<&'s str> {
+        let limits = ids.filter_map(|id| self.entries.get(usize::from(id.0))?.limit.as_ref());
+        let parts = limits.flat_map(|limit| &limit.key.parts);
+        let headers = parts.filter_map(|part| match part {
+            KeyPart::Header(name) => Some(&**name),
+            KeyPart::Client | KeyPart::Route | KeyPart::Literal(_) | KeyPart::Given(_) => None,
+        });
+        headers.collect()
+    }
+
     /// Complains about keys that may be absent without an answer, naming the first route that would meet it.
     pub(super) fn check_keys(&self, routes: &[Route]) {
         for (index, entry) in self.entries.iter().enumerate() {

@@ -3,14 +3,19 @@
 //! `parse` turns the text of `crossfade.toml` into a [`Policy`] or into every error it can find. After that nothing has
 //! to be checked again: a limit that a route names exists, a rule's operation has its arguments, a key can be built.
 
+mod client;
 mod compile;
+mod contradictions;
 mod digest;
 mod error;
 mod fields;
 mod file;
 mod gate;
+mod headers;
+mod host;
 mod inherited;
 mod json;
+mod languages;
 mod limits;
 mod matching;
 mod operations;
@@ -21,10 +26,14 @@ mod suggest;
 mod target;
 mod text;
 
+pub use client::ClientPolicy;
 pub use error::{Errors, PolicyError};
 pub use fields::{FieldNode, FieldRule, Misfit};
 pub use gate::{DifferenceRule, GatePolicy, KnownDifference};
+pub use headers::{HeaderBounds, HeadersPolicy, Underscore};
+pub use host::HostPolicy;
 pub use json::{CompareBody, JsonPolicy, Profile, Unknown};
+pub use languages::{Languages, Negotiation};
 pub use matching::{Pattern, Segment};
 pub use target::{Dots, EncodedReserved, NamePattern, QueryPolicy, Sort, TargetPolicy};
 
@@ -54,15 +63,6 @@ pub struct RouteId(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RuleId(pub u16);
 
-/// How the client's address is found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ClientPolicy {
-    /// Networks whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<crate::client::Network>,
-    /// Bits of an IPv6 address that count as one client, 1 to 128.
-    pub ipv6_prefix: u8,
-}
-
 /// One route: what it matches and what happens to a request of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
@@ -82,6 +82,10 @@ pub struct Route {
     pub rollouts: Rollouts,
     /// Path and query, if the route normalises them.
     pub target: Option<TargetPolicy>,
+    /// The host, if the route normalises it.
+    pub host: Option<HostPolicy>,
+    /// The headers, if the route normalises them.
+    pub headers: Option<HeadersPolicy>,
     /// The largest body in bytes, if bounded: longer is `Invalid("too_large")`.
     pub max_body: Option<usize>,
     /// JSON body, if the route normalises it.

@@ -74,6 +74,10 @@ fn route<'a>(
             rule::NAMES.map(|(place, operation)| RuleName { place: place.into(), operation: operation.into() }),
         );
     }
+    let host = common.host.and_then(|keys| keys.into_policy(section, &mut rules));
+    let hit = common.limits.iter().flatten().chain(&common.cutover_key);
+    let keyed = limits.headers_of(hit);
+    let headers = common.headers.and_then(|keys| keys.into_policy(section, &keyed, &mut rules));
     let json = section.get("json").and_then(|item| json::read(&item, own_max_bytes, &mut rules));
     let (json, json_max_bytes) = json.unzip();
     let limits = common.limits.unwrap_or_default();
@@ -85,6 +89,8 @@ fn route<'a>(
         unsupported: common.unsupported.unwrap_or(inherited::UNSUPPORTED),
         rollouts: common.rollout.unwrap_or_default().into_rollouts(),
         target,
+        host,
+        headers,
         max_body: json_max_bytes.flatten().or(common.max_bytes.map(|(bytes, _)| bytes)),
         json,
         rules,

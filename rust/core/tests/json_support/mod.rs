@@ -28,6 +28,8 @@ pub fn route(output: Profile) -> Route {
         unsupported: UnsupportedPolicy { cap: 1.0, above: AboveCap::Alarm },
         rollouts: Default::default(),
         target: None,
+        host: None,
+        headers: None,
         max_body: None,
         json: Some(json),
         rules: Vec::new(),
