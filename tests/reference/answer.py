@@ -89,7 +89,8 @@ class Answer:
     def plain(self) -> dict[str, Any]:
         """As JSON holds it, bytes as Latin-1 text: the line that the candidate writes for the same request."""
         plain = {name: latin(value) for name, value in vars(self).items()}
-        return {name: value for name, value in plain.items() if value not in (None, [])} | {"outcome": self.outcome}
+        lists = {name for name in ("charges", "remarks") if not plain[name]}
+        return {name: value for name, value in plain.items() if value is not None and name not in lists}
 
 
 def latin(value: Any) -> Any:
