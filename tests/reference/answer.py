@@ -60,14 +60,15 @@ class Checks:
 
 @dataclass
 class Once(Checks):
-    """Checks that leave one remark for each code, where it fired first."""
+    """Checks that leave one remark for each code, where it fired first; those of field rules stay as they are."""
 
     seen: set[str] = dataclasses.field(default_factory=set)
 
     def remark(self, code: str, field: str | None = None) -> None:
-        if code not in self.seen:
-            self.seen.add(code)
+        if field is not None or code not in self.seen:
             super().remark(code, field)
+        if field is None:
+            self.seen.add(code)
 
 
 @dataclass

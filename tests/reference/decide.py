@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from reference import bodies, headers, host, path, query
+from reference import bodies, form, headers, host, path, query
 from reference.answer import Answer, Checks, Outside, Refused
 from reference.client import client
 from reference.headers import Headers, put_in
@@ -85,13 +85,20 @@ class Decision:
         return lines if done is None else done
 
     def body(self) -> bytes | None:
-        body, bound = self.request.body, self.route.max_bytes
+        body, bound, kind = self.request.body, self.route.max_bytes, self.request.header(b"content-type")
         if bound is not None and len(body) > bound:
-            raise Refused("too_large")
-        rules = self.route.part("json")
-        return (
-            None if rules is None else bodies.normalize(rules, body, self.request.header(b"content-type"), self.checks)
-        )
+            self.checks.fired(Refused("too_large"))
+        json, pairs = self.route.part("json"), self.route.part("form")
+        if pairs is None and (json is None or not body):
+            return None
+        media = bodies.media_type(kind, "form" if json is None else "json")
+        if json is not None and body and is_json(media):
+            return bodies.normalize(json, body, kind, self.checks)
+        if pairs is not None and media == b"application/x-www-form-urlencoded":
+            return form.normalize(pairs, body, self.checks)
+        if pairs is not None and body and media == b"multipart/form-data":
+            raise Outside("form.multipart", "content_type")
+        return None
 
     def part(self, step: Callable[[], T]) -> T | None:
         """One part; where what ends it is rolled out, the whole part goes on as it came."""
@@ -131,3 +138,7 @@ def admit(policy: Policy, request: Request, now_us: int, store: Store, named: st
             answer = Answer("unsupported", code=outside.why)
     answer.charges, answer.remarks = decision.charges, checks.remarks
     return answer
+
+
+def is_json(media: bytes) -> bool:
+    return media in (b"application/json", b"text/json") or media.endswith(b"+json")
