@@ -78,13 +78,16 @@ fn rules() -> Vec<FieldRule> {
     let names = Enumeration { names: ["eur", "gbp", "usd"].map(name).into() };
     vec![
         rule("customer.name", text(500)),
-        rule("customer.email", Op::Email),
-        rule("created_at", Op::Timestamp(timestamp::Instant { digits: 3, assume_utc: true })),
-        rule("id", Op::Uuid),
+        rule("customer.email", Op::Email(Default::default())),
+        rule("created_at", Op::Timestamp(timestamp::Instant { digits: 3, assume_utc: true, epoch: None })),
+        rule("id", Op::Uuid(Default::default())),
         rule("currency", Op::Enum(names)),
-        rule("items[*].price", Op::Decimal(Decimal { scale: 2, rounding: Rounding::HalfEven, as_string: false })),
-        rule("items[*].quantity", Op::Integer),
-        rule("gift", Op::Boolean),
+        rule(
+            "items[*].price",
+            Op::Decimal(Decimal { scale: 2, rounding: Rounding::HalfEven, as_string: false, min: None, max: None }),
+        ),
+        rule("items[*].quantity", Op::Integer(Default::default())),
+        rule("gift", Op::Boolean(Default::default())),
     ]
 }
 

@@ -4,15 +4,22 @@
 //! {"op": "decimal", "scale": 2, "kind": "string", "text": "1.005"}   →   {"answer": "literal", "text": "1.00"}
 //! ```
 //!
+//! Instead of an operation, a question can hold a rule as a policy has it: `"rule": "decimal = { scale = 2, … }"`.
+//!
 //! With the argument `time` it prints nanoseconds per call for typical values instead; build it with `--release`.
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::time::Instant;
 
+use crossfade_core::Policy;
+use crossfade_core::field::boolean::Words;
 use crossfade_core::field::decimal::{Decimal, Rounding};
+use crossfade_core::field::email::Email;
 use crossfade_core::field::enumeration::Enumeration;
+use crossfade_core::field::integer::Integer;
 use crossfade_core::field::text::{Controls, Step, Text, Unassigned};
+use crossfade_core::field::uuid::Uuid;
 use crossfade_core::field::{Answer, Op, Scalar, timestamp};
 use serde_json::{Value, json};
 
@@ -49,7 +56,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The operation of a rule as a policy has it.
+fn of_rule(rule: &str) -> Result<Op, Box<dyn Error>> {
+    let start = "version = 1\n[[route]]\nname = \"r\"\nmatch = \"POST /r\"\n[route.json]\noutput = \"python\"\n";
+    let policy = Policy::parse("rule", &format!("{start}[route.json.fields]\nv = {{ {rule} }}\n"))?;
+    let fields = policy.routes.iter().filter_map(|route| route.json.as_ref()).flat_map(|json| &json.fields);
+    Ok(fields.map(|field| field.op.clone()).next().ok_or("no rule")?)
+}
+
 fn op(question: &Value) -> Result<Op, Box<dyn Error>> {
+    if let Some(rule) = question["rule"].as_str() {
+        return of_rule(rule);
+    }
     let number = |name: &str| question[name].as_u64();
     let small = |name: &str, default: u8| number(name).map_or(Ok(default), u8::try_from);
     Ok(match question["op"].as_str().ok_or("no op")? {
@@ -57,11 +75,12 @@ fn op(question: &Value) -> Result<Op, Box<dyn Error>> {
         "timestamp" => Op::Timestamp(timestamp::Instant {
             digits: small("digits", 3)?,
             assume_utc: question["assume_utc"].as_bool().unwrap_or(true),
+            epoch: None,
         }),
-        "uuid" => Op::Uuid,
-        "email" => Op::Email,
-        "integer" => Op::Integer,
-        "boolean" => Op::Boolean,
+        "uuid" => Op::Uuid(Uuid::default()),
+        "email" => Op::Email(Email::default()),
+        "integer" => Op::Integer(Integer::default()),
+        "boolean" => Op::Boolean(Words::Forms),
         "decimal" => Op::Decimal(Decimal {
             scale: small("scale", 2)?,
             rounding: match question["rounding"].as_str() {
@@ -70,6 +89,8 @@ fn op(question: &Value) -> Result<Op, Box<dyn Error>> {
                 Some(_) => Rounding::Reject,
             },
             as_string: question["as_string"].as_bool().unwrap_or(false),
+            min: None,
+            max: None,
         }),
         "enum" => {
             let names = question["names"].as_object().ok_or("no names")?;
@@ -109,10 +130,13 @@ fn text(question: &Value) -> Result<Text, Box<dyn Error>> {
 
 fn time() {
     let text = || Op::Text(Text { steps: vec![Step::Trim, Step::Nfc], max_chars: Some(500), ..Text::default() });
-    let instant = || Op::Timestamp(timestamp::Instant { digits: 3, assume_utc: true });
-    let decimal = || Op::Decimal(Decimal { scale: 2, rounding: Rounding::HalfEven, as_string: false });
+    let instant = || Op::Timestamp(timestamp::Instant { digits: 3, assume_utc: true, epoch: None });
+    let decimal =
+        || Op::Decimal(Decimal { scale: 2, rounding: Rounding::HalfEven, as_string: false, min: None, max: None });
     let names = ["closed", "open", "reopened"].map(|name| (name.into(), name.replace("re", "").into()));
     let open = || Op::Enum(Enumeration { names: names.to_vec() });
+    let (uuid, email) = (|| Op::Uuid(Uuid::default()), || Op::Email(Email::default()));
+    let (integer, boolean) = (|| Op::Integer(Integer::default()), || Op::Boolean(Words::Forms));
     let lorem = "The quick brown fox jumps over the lazy dog. ".repeat(20);
     let accents = "Zażółć gęślą jaźń. ".repeat(20);
     let marks = "e\u{301}a\u{300} ".repeat(20);
@@ -136,16 +160,16 @@ fn time() {
         ("timestamp, milliseconds added", instant(), Scalar::String("2024-05-06T07:08:09Z")),
         ("timestamp, offset", instant(), Scalar::String("2024-05-06T07:08:09.123456+02:00")),
         ("timestamp, none (now-15m)", instant(), Scalar::String("now-15m")),
-        ("uuid, same", Op::Uuid, Scalar::String("c0ffee00-1234-4abc-8def-0123456789ab")),
-        ("uuid, upper case", Op::Uuid, Scalar::String("C0FFEE00-1234-4ABC-8DEF-0123456789AB")),
-        ("uuid, 32 digits", Op::Uuid, Scalar::String("c0ffee0012344abc8def0123456789ab")),
-        ("uuid, none", Op::Uuid, Scalar::String("abc-def-ghi")),
-        ("email, same", Op::Email, Scalar::String("someone.else@example.com")),
-        ("email, domain lowered", Op::Email, Scalar::String("Someone.Else@Example.COM")),
-        ("integer, number", Op::Integer, Scalar::Number("1684765756")),
-        ("integer, string", Op::Integer, Scalar::String("1684765756")),
-        ("boolean, same", Op::Boolean, Scalar::Bool(true)),
-        ("boolean, string", Op::Boolean, Scalar::String("Yes")),
+        ("uuid, same", uuid(), Scalar::String("c0ffee00-1234-4abc-8def-0123456789ab")),
+        ("uuid, upper case", uuid(), Scalar::String("C0FFEE00-1234-4ABC-8DEF-0123456789AB")),
+        ("uuid, 32 digits", uuid(), Scalar::String("c0ffee0012344abc8def0123456789ab")),
+        ("uuid, none", uuid(), Scalar::String("abc-def-ghi")),
+        ("email, same", email(), Scalar::String("someone.else@example.com")),
+        ("email, domain lowered", email(), Scalar::String("Someone.Else@Example.COM")),
+        ("integer, number", integer(), Scalar::Number("1684765756")),
+        ("integer, string", integer(), Scalar::String("1684765756")),
+        ("boolean, same", boolean(), Scalar::Bool(true)),
+        ("boolean, string", boolean(), Scalar::String("Yes")),
         ("decimal, same", decimal(), Scalar::Number("19.90")),
         ("decimal, rounded", decimal(), Scalar::Number("0.1000000000000000055")),
         ("decimal, string", decimal(), Scalar::String("1e3")),

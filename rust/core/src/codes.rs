@@ -43,7 +43,9 @@ pub const OUTSIDE: &[(&str, &str)] = &[
     ("text.unassigned", "invalid_text"),
     ("text.case", "invalid_text"),
     // values
+    ("date.form", "invalid_date"),
     ("timestamp.form", "invalid_timestamp"),
+    ("timestamp.epoch", "invalid_timestamp"),
     ("uuid.form", "invalid_uuid"),
     ("email.form", "invalid_email"),
     ("integer.form", "invalid_integer"),
@@ -51,6 +53,14 @@ pub const OUTSIDE: &[(&str, &str)] = &[
     ("decimal.form", "invalid_decimal"),
     ("decimal.range", "invalid_decimal"),
     ("enum.form", "invalid_enum"),
+    ("phone.form", "invalid_phone"),
+    ("phone.metadata", "invalid_phone"),
+    ("ip.zone", "invalid_ip"),
+    ("ip.mapped", "invalid_ip"),
+    ("cidr.form", "invalid_cidr"),
+    ("url.character", "invalid_url"),
+    ("url.host", "invalid_url"),
+    ("url.triplet", "invalid_url"),
 ];
 
 /// Refusals of a request as a whole: those that a route can roll out one by one.
@@ -85,6 +95,8 @@ pub const FIELD_REFUSALS: &[&str] = &[
     "too_short",
     "control_character",
     "unassigned_character",
+    "out_of_range",
+    "invalid_date",
     "invalid_timestamp",
     "invalid_uuid",
     "invalid_email",
@@ -92,6 +104,13 @@ pub const FIELD_REFUSALS: &[&str] = &[
     "invalid_boolean",
     "invalid_decimal",
     "invalid_enum",
+    "invalid_phone",
+    "invalid_country",
+    "invalid_currency",
+    "invalid_language",
+    "invalid_ip",
+    "invalid_cidr",
+    "invalid_url",
 ];
 
 /// The refusal that stands for what is outside.

@@ -1,9 +1,13 @@
 //! What each rule answers, example by example. `tests/parity/test_fields.py` holds the same against Python itself.
 
+use crossfade_core::field::boolean::Words;
 use crossfade_core::field::decimal::{Decimal, Rounding};
+use crossfade_core::field::email::Email;
 use crossfade_core::field::enumeration::Enumeration;
+use crossfade_core::field::integer::Integer;
 use crossfade_core::field::text::{Step, Text};
 use crossfade_core::field::timestamp::Instant;
+use crossfade_core::field::uuid::Uuid;
 use crossfade_core::field::{Answer, Op, Scalar};
 
 /// What stands in a table: the answer, with the text if there is a new one.
@@ -49,11 +53,11 @@ fn steps(steps: &[Step]) -> Op {
 }
 
 fn instant(digits: u8, assume_utc: bool) -> Op {
-    Op::Timestamp(Instant { digits, assume_utc })
+    Op::Timestamp(Instant { digits, assume_utc, epoch: None })
 }
 
 fn decimal(scale: u8, rounding: Rounding) -> Op {
-    Op::Decimal(Decimal { scale, rounding, as_string: false })
+    Op::Decimal(Decimal { scale, rounding, as_string: false, min: None, max: None })
 }
 
 /// Text is trimmed of White_Space, composed, and counted in code points afterwards.
@@ -143,7 +147,7 @@ fn instants_come_out_in_utc() {
 fn uuids_come_out_hyphenated() {
     let usual = "c0ffee00-1234-4abc-8def-0123456789ab";
     check(
-        &Op::Uuid,
+        &Op::Uuid(Uuid::default()),
         &[
             (usual, Same),
             ("C0FFEE00-1234-4ABC-8DEF-0123456789AB", text(usual)),
@@ -165,7 +169,7 @@ fn uuids_come_out_hyphenated() {
 #[test]
 fn addresses_keep_their_local_part() {
     check(
-        &Op::Email,
+        &Op::Email(Email::default()),
         &[
             ("a.B+c@example.com", Same),
             ("A@Example.COM", text("A@example.com")),
@@ -187,14 +191,14 @@ fn addresses_keep_their_local_part() {
         ],
     );
     let long = format!("{}@b.de", "a".repeat(250));
-    check(&Op::Email, &[(&long[1..], Same), (&long, No("invalid_email"))]);
+    check(&Op::Email(Email::default()), &[(&long[1..], Same), (&long, No("invalid_email"))]);
 }
 
 /// Integers are read from text as `int` reads ASCII, and numbers are left as written.
 #[test]
 fn integers_are_read_from_text() {
     check(
-        &Op::Integer,
+        &Op::Integer(Integer::default()),
         &[
             ("0", literal("0")),
             ("-0", literal("0")),
@@ -212,16 +216,19 @@ fn integers_are_read_from_text() {
         ],
     );
     let long = "1".repeat(129);
-    check(&Op::Integer, &[(&long[1..], literal(&long[1..])), (&long, No("integer.length"))]);
-    assert_eq!(say(&Op::Integer, Scalar::Number("1e5")), Same);
+    check(&Op::Integer(Integer::default()), &[(&long[1..], literal(&long[1..])), (&long, No("integer.length"))]);
+    assert_eq!(say(&Op::Integer(Integer::default()), Scalar::Number("1e5")), Same);
 }
 
 /// Booleans are eight words, in any case, with anything around them that `str.strip` removes.
 #[test]
 fn booleans_are_eight_words() {
     let (yes, no) = (literal("true"), literal("false"));
-    check(&Op::Boolean, &[(" Yes\u{1F}", yes), ("0", no), ("y", No("invalid_boolean")), ("oﬀ", No("invalid_boolean"))]);
-    assert_eq!(say(&Op::Boolean, Scalar::Bool(false)), Same);
+    check(
+        &Op::Boolean(Words::Forms),
+        &[(" Yes\u{1F}", yes), ("0", no), ("y", No("invalid_boolean")), ("oﬀ", No("invalid_boolean"))],
+    );
+    assert_eq!(say(&Op::Boolean(Words::Forms), Scalar::Bool(false)), Same);
 }
 
 /// Decimals are rounded on their digits; signs of zero and exponents as Python's Decimal has them.
@@ -266,7 +273,7 @@ fn decimals_are_rounded_on_their_digits() {
     let exact = [("0.005", No("invalid_decimal")), ("0.0500", literal("0.05")), ("1e-9", No("invalid_decimal"))];
     check(&decimal(2, Rounding::Reject), &exact);
     check(&decimal(0, Rounding::HalfEven), &[("2.5", literal("2")), ("-0.4", No("decimal.form"))]);
-    let quoted = Op::Decimal(Decimal { scale: 1, rounding: Rounding::HalfEven, as_string: true });
+    let quoted = Op::Decimal(Decimal { scale: 1, rounding: Rounding::HalfEven, as_string: true, min: None, max: None });
     check(&quoted, &[("1.5", Same), ("1.55", text("1.6")), (" 1.5", text("1.5"))]);
     assert_eq!(say(&quoted, Scalar::Number("1.5")), text("1.5"));
 }
@@ -298,12 +305,13 @@ fn names_are_found_in_any_case() {
 fn other_types_are_left_alone() {
     let (number, flag, null) = (Scalar::Number("1"), Scalar::Bool(true), Scalar::Null);
     let names = Op::Enum(Enumeration { names: Vec::new() });
-    for op in [steps(&[Step::Trim]), instant(3, true), Op::Uuid, Op::Email, names] {
+    for op in [steps(&[Step::Trim]), instant(3, true), Op::Uuid(Uuid::default()), Op::Email(Email::default()), names] {
         for value in [number, flag, null] {
             assert_eq!(say(&op, value), WrongType, "{op:?} {value:?}");
         }
     }
-    for (op, value) in [(Op::Integer, flag), (Op::Integer, null), (Op::Boolean, number), (Op::Boolean, null)] {
+    let (integer, boolean) = (|| Op::Integer(Integer::default()), || Op::Boolean(Words::Forms));
+    for (op, value) in [(integer(), flag), (integer(), null), (boolean(), number), (boolean(), null)] {
         assert_eq!(say(&op, value), WrongType, "{op:?} {value:?}");
     }
     assert_eq!(say(&decimal(2, Rounding::HalfEven), flag), WrongType);

@@ -1,9 +1,13 @@
 //! Laws of every rule: total, idempotent, bounded, and silent about what it leaves alone.
 
+use crossfade_core::field::boolean::Words;
 use crossfade_core::field::decimal::{Decimal, Rounding};
+use crossfade_core::field::email::Email;
 use crossfade_core::field::enumeration::Enumeration;
+use crossfade_core::field::integer::Integer;
 use crossfade_core::field::text::{Controls, Step, Text, Unassigned};
 use crossfade_core::field::timestamp::Instant;
+use crossfade_core::field::uuid::Uuid;
 use crossfade_core::field::{Answer, Op, Scalar};
 use proptest::prelude::*;
 
@@ -27,15 +31,21 @@ fn ops() -> impl Strategy<Value = Op> {
                 Op::Text(Text { steps, max_bytes, max_chars, min_chars, controls, unassigned })
             }
         ),
-        (0..=9u8, any::<bool>()).prop_map(|(digits, assume_utc)| Op::Timestamp(Instant { digits, assume_utc })),
-        Just(Op::Uuid),
-        Just(Op::Email),
-        Just(Op::Integer),
-        Just(Op::Boolean),
+        (0..=9u8, any::<bool>()).prop_map(|(digits, assume_utc)| Op::Timestamp(Instant {
+            digits,
+            assume_utc,
+            epoch: None
+        })),
+        Just(Op::Uuid(Uuid::default())),
+        Just(Op::Email(Email::default())),
+        Just(Op::Integer(Integer::default())),
+        Just(Op::Boolean(Words::Forms)),
         (any::<u8>(), rounding, any::<bool>()).prop_map(|(scale, rounding, as_string)| Op::Decimal(Decimal {
             scale,
             rounding,
-            as_string
+            as_string,
+            min: None,
+            max: None
         })),
         prop::sample::select(vec![3, 4])
             .prop_map(move |most| Op::Enum(Enumeration { names: names.iter().take(most).cloned().collect() })),
@@ -106,12 +116,12 @@ fn long_values_take_linear_time() {
             max_chars: None,
             ..Text::default()
         }),
-        Op::Timestamp(Instant { digits: 3, assume_utc: true }),
-        Op::Uuid,
-        Op::Email,
-        Op::Integer,
-        Op::Boolean,
-        Op::Decimal(Decimal { scale: 2, rounding: Rounding::HalfEven, as_string: false }),
+        Op::Timestamp(Instant { digits: 3, assume_utc: true, epoch: None }),
+        Op::Uuid(Uuid::default()),
+        Op::Email(Email::default()),
+        Op::Integer(Integer::default()),
+        Op::Boolean(Words::Forms),
+        Op::Decimal(Decimal { scale: 2, rounding: Rounding::HalfEven, as_string: false, min: None, max: None }),
         Op::Enum(Enumeration { names: vec![("a".into(), "a".into())] }),
     ];
     for piece in pieces {

@@ -82,11 +82,11 @@ fn rules(route: Route, unknown: Unknown) -> Route {
         route,
         [
             rule("a", text.clone()),
-            FieldRule { invalid: Misfit::Reject, ..rule("b.a", Op::Integer) },
-            rule("b.c[*]", Op::Boolean),
+            FieldRule { invalid: Misfit::Reject, ..rule("b.a", Op::Integer(Default::default())) },
+            rule("b.c[*]", Op::Boolean(Default::default())),
             FieldRule { default: Some("{\"a\": \"é\"}".into()), ..rule("b.d", Op::Nothing) },
             rule("[*].a", text),
-            FieldRule { wrong_type: Misfit::Reject, required: true, ..rule("[*].b", Op::Integer) },
+            FieldRule { wrong_type: Misfit::Reject, required: true, ..rule("[*].b", Op::Integer(Default::default())) },
         ],
     );
     route.json.as_mut().unwrap().unknown = unknown;

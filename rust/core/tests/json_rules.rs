@@ -37,7 +37,11 @@ fn exercised(route: &Route, body: &str) -> Vec<u16> {
 
 #[test]
 fn values_are_changed_where_the_paths_lead_and_nowhere_else() {
-    let route = compact([rule("a.b", text(9)), rule("list[*]", Op::Integer), rule("rows[*].on", Op::Boolean)]);
+    let route = compact([
+        rule("a.b", text(9)),
+        rule("list[*]", Op::Integer(Default::default())),
+        rule("rows[*].on", Op::Boolean(Default::default())),
+    ]);
     let body =
         r#"{"b":" x ","a":{"b":" \u0078\n"},"list":["1",2,"+03",[" 4 "],null],"rows":[{"on":"yes"},{},{"on":0},"no"]}"#;
     let after = r#"{"b":" x ","a":{"b":"x"},"list":[1,2,3,[" 4 "],null],"rows":[{"on":true},{},{"on":0},"no"]}"#;
@@ -57,7 +61,7 @@ fn names_are_compared_decoded() {
 #[test]
 fn many_names_are_found_like_few() {
     let names: Vec<String> = (0..40).map(|i| format!("n{i}")).collect();
-    let route = compact(names.iter().map(|name| rule(name, Op::Integer)));
+    let route = compact(names.iter().map(|name| rule(name, Op::Integer(Default::default()))));
     let members =
         |value: &str| names.iter().rev().map(|name| format!("\"{name}\":{value}")).collect::<Vec<_>>().join(",");
     assert_eq!(verdict(&route, format!("{{{}}}", members("\"7\""))), format!("{{{}}}", members("7")));
@@ -75,8 +79,8 @@ fn a_new_value_is_written_in_the_profile() {
 
 #[test]
 fn misfits_are_kept_or_refused_as_the_rule_says() {
-    let keeping = compact([rule("a", Op::Integer)]);
-    let refusing = compact([strict("a", Op::Integer)]);
+    let keeping = compact([rule("a", Op::Integer(Default::default()))]);
+    let refusing = compact([strict("a", Op::Integer(Default::default()))]);
     for (value, code) in [
         ("\"x\"", "invalid_integer"),
         ("null", "wrong_type"),
@@ -93,16 +97,16 @@ fn misfits_are_kept_or_refused_as_the_rule_says() {
 
 #[test]
 fn a_rule_on_the_root_is_a_rule() {
-    let route = compact([strict("", Op::Integer)]);
+    let route = compact([strict("", Op::Integer(Default::default()))]);
     assert_eq!(verdict(&route, " \"12\" "), "12");
     assert_eq!(verdict(&route, "[]"), "invalid wrong_type by 0");
-    let each = compact([rule("[*]", Op::Integer)]);
+    let each = compact([rule("[*]", Op::Integer(Default::default()))]);
     assert_eq!(verdict(&each, r#"["1",["2"],{"a":"3"}]"#), r#"[1,["2"],{"a":"3"}]"#);
 }
 
 #[test]
 fn of_several_refusals_the_lowest_rule_counts_at_its_first_place() {
-    let route = compact([strict("z", text(1)), strict("list[*]", Op::Integer), required("m")]);
+    let route = compact([strict("z", text(1)), strict("list[*]", Op::Integer(Default::default())), required("m")]);
     assert_eq!(verdict(&route, r#"{"list":["x"],"z":"long","m":1}"#), "invalid too_long by 0");
     assert_eq!(verdict(&route, r#"{"list":["x",null],"z":""}"#), "invalid invalid_integer by 1");
     assert_eq!(verdict(&route, r#"{"list":[null,"x"],"z":""}"#), "invalid wrong_type by 1");
@@ -115,7 +119,11 @@ fn of_several_refusals_the_lowest_rule_counts_at_its_first_place() {
 fn a_field_outside_the_domain_counts_unless_a_lower_rule_refuses() {
     // Digits of other scripts are the control's.
     let outside = "\"\u{663}\"";
-    let route = compact([strict("a", Op::Integer), strict("b[*]", Op::Integer), strict("c", Op::Integer)]);
+    let route = compact([
+        strict("a", Op::Integer(Default::default())),
+        strict("b[*]", Op::Integer(Default::default())),
+        strict("c", Op::Integer(Default::default())),
+    ]);
     assert_eq!(verdict(&route, format!("{{\"a\":1,\"b\":[{outside}]}}")), "unsupported: integer.form");
     assert_eq!(verdict(&route, format!("{{\"c\":\"x\",\"b\":[{outside}]}}")), "unsupported: integer.form");
     assert_eq!(verdict(&route, format!("{{\"b\":[{outside}],\"a\":\"x\"}}")), "invalid invalid_integer by 0");
@@ -150,9 +158,9 @@ fn defaults_are_appended_in_policy_order_and_in_the_profile() {
 fn unknown_fields_are_kept_dropped_or_refused_in_described_objects() {
     let mut route = compact([
         rule("a.b", text(9)),
-        rule("list[*].id", Op::Integer),
+        rule("list[*].id", Op::Integer(Default::default())),
         rule("any", Op::Nothing),
-        strict("n", Op::Integer),
+        strict("n", Op::Integer(Default::default())),
     ]);
     let body =
         r#"{"x":1,"a":{"y":[{}],"b":" b ","z":{"a":1}},"any":{"q":1},"list":[{"id":"1","w":0},3,{"w":0}],"v":[1]}"#;
@@ -172,7 +180,7 @@ fn unknown_fields_are_kept_dropped_or_refused_in_described_objects() {
 
 #[test]
 fn a_refused_request_exercised_no_rule() {
-    let route = compact([rule("a", text(9)), strict("b", Op::Integer)]);
+    let route = compact([rule("a", text(9)), strict("b", Op::Integer(Default::default()))]);
     assert_eq!(exercised(&route, r#"{"a":" x ","b":"1"}"#), [0, 1]);
     assert_eq!(exercised(&route, r#"{"a":" x ","b":"x"}"#), [0; 0]);
     let mut rejecting = route;
@@ -182,7 +190,7 @@ fn a_refused_request_exercised_no_rule() {
 
 #[test]
 fn a_negative_zero_is_pythons_zero_to_rules_too() {
-    let route = compact([rule("a", Op::Integer)]);
+    let route = compact([rule("a", Op::Integer(Default::default()))]);
     assert_eq!(verdict(&route, r#"{"a":-0}"#), r#"{"a":0}"#);
     assert_eq!(exercised(&route, r#"{"a":-0}"#), [0; 0], "the writer did it");
 }

@@ -4,6 +4,7 @@
 //! A text that is no finite Decimal and a number that does not fit the context are two answers: the first can be left
 //! alone, the second is an error of its own in Python, so it is the control's.
 
+use super::digits::is_foreign;
 use super::{Answer, Scalar};
 use crate::unicode;
 
@@ -12,7 +13,7 @@ const FORM: Answer = Answer::Unsupported("decimal.form");
 const RANGE: Answer = Answer::Unsupported("decimal.range");
 
 /// Most digits of a result without its leading zeros: the precision of Python's default decimal context.
-const PRECISION: usize = 28;
+pub(crate) const PRECISION: usize = 28;
 
 /// Largest exponent that is judged, either sign; Python reads up to about 10^18, no number in a body needs it.
 const EXPONENT: i64 = 999_999;
@@ -26,6 +27,10 @@ pub struct Decimal {
     pub rounding: Rounding,
     /// Whether the result is a JSON string instead of a number.
     pub as_string: bool,
+    /// The least value, in units of the last place; within 28 digits.
+    pub min: Option<i128>,
+    /// The greatest value, likewise.
+    pub max: Option<i128>,
 }
 
 /// What happens to digits beyond the scale.
@@ -62,7 +67,8 @@ impl Decimal {
             Scalar::String(text) => (text, true),
             Scalar::Bool(_) | Scalar::Null => return Answer::WrongType,
         };
-        if self.as_string == from_string && self.is_written(text.as_bytes()) {
+        let is_bounded = self.min.is_some() || self.max.is_some();
+        if !is_bounded && self.as_string == from_string && self.is_written(text.as_bytes()) {
             return Answer::Same;
         }
         let Some(spelled) = spelled(if from_string { unicode::strip(text) } else { text }) else {
@@ -79,12 +85,19 @@ impl Decimal {
             // Written as the integer -0, which would be read as 0 the next time.
             return FORM;
         }
+        if is_bounded && !self.holds(digits.value(negative)) {
+            return Answer::Invalid("out_of_range");
+        }
         self.write(negative, &digits, out);
         if self.as_string == from_string && out == text {
             out.clear();
             return Answer::Same;
         }
         if self.as_string { Answer::String } else { Answer::Literal }
+    }
+
+    fn holds(&self, value: i128) -> bool {
+        self.min.is_none_or(|min| value >= min) && self.max.is_none_or(|max| value <= max)
     }
 
     /// Whether `text` is what [`Self::write`] writes, told without rounding; false is no answer.
@@ -160,6 +173,12 @@ impl Decimal {
 }
 
 impl Digits {
+    /// The number, in units of the last place: 28 digits fit.
+    fn value(&self, negative: bool) -> i128 {
+        let size = self.held.iter().take(self.count).fold(0, |n: i128, digit| n * 10 + i128::from(*digit));
+        if negative { -size } else { size }
+    }
+
     /// Adds one in the last place; false when that needs one digit too many.
     fn increment(&mut self) -> bool {
         for digit in self.held.iter_mut().take(self.count).rev() {
@@ -222,7 +241,7 @@ fn refusal(text: &str, from_string: bool) -> Answer {
     let (mut might_be_number, mut beyond) = (true, false);
     for c in unicode::strip(text).chars() {
         beyond |= c == '_' || !c.is_ascii();
-        might_be_number &= matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E' | '_') || unicode::might_be_digit(c);
+        might_be_number &= matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E' | '_') || is_foreign(c);
     }
     if from_string && might_be_number && beyond { FORM } else { INVALID }
 }

@@ -37,30 +37,62 @@ const LOWERED: [&str; 15] = [
 /// Special-use domains that the library refuses, themselves and below (its `SPECIAL_USE_DOMAIN_NAMES`).
 const RESERVED: [&str; 6] = ["arpa", "invalid", "local", "localhost", "onion", "test"];
 
-/// Applies the rule; see [`Op::apply`](super::Op::apply).
-pub fn apply(value: Scalar<'_>, out: &mut String) -> Answer {
-    let Scalar::String(text) = value else { return Answer::WrongType };
-    let Some((local, domain)) = text.split_once('@') else { return INVALID };
-    if !text.is_ascii() {
-        return FORM;
+/// What becomes of the local part.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Email {
+    /// Lower-case it; otherwise only RFC 2142's mailboxes are.
+    pub lower_local: bool,
+    /// Domains in lower case, sorted, whose addresses lose the dots of the local part.
+    pub strip_dots: Vec<Box<str>>,
+    /// Domains likewise, whose addresses lose what begins with the first `+`.
+    pub strip_tag: Vec<Box<str>>,
+}
+
+impl Email {
+    /// Applies the rule; see [`Op::apply`](super::Op::apply).
+    pub fn apply(&self, value: Scalar<'_>, out: &mut String) -> Answer {
+        let Scalar::String(text) = value else { return Answer::WrongType };
+        let Some((local, domain)) = text.split_once('@') else { return INVALID };
+        if !text.is_ascii() {
+            return FORM;
+        }
+        if text.len() > ADDRESS || !is_dot_atom(local) || !is_domain(domain) {
+            return INVALID;
+        }
+        if holds_punycode(domain) {
+            return FORM;
+        }
+        let lowered = |local: &str| self.lower_local || LOWERED.iter().any(|name| name.eq_ignore_ascii_case(local));
+        let changing = if lowered(local) { text } else { domain };
+        let strips = !self.strip_dots.is_empty() || !self.strip_tag.is_empty();
+        if !strips && !changing.bytes().any(|b| b.is_ascii_uppercase()) {
+            return Answer::Same;
+        }
+        let tag = local.find('+').unwrap_or(local.len());
+        let (dotted, kept) = local.split_at(if lists(&self.strip_dots, domain) { tag } else { 0 });
+        out.extend(dotted.chars().filter(|c| *c != '.'));
+        out.push_str(kept);
+        if lists(&self.strip_tag, domain)
+            && let Some(tag) = out.find('+')
+            && out.get(..tag).is_some_and(|before| !before.is_empty() && !before.ends_with('.'))
+        {
+            out.truncate(tag);
+        }
+        if lowered(out) {
+            out.make_ascii_lowercase();
+        }
+        let at = out.len();
+        out.push('@');
+        out.push_str(domain);
+        if let Some(domain) = out.get_mut(at..) {
+            domain.make_ascii_lowercase();
+        }
+        if out == text {
+            out.clear();
+            return Answer::Same;
+        }
+        Answer::String
     }
-    if text.len() > ADDRESS || !is_dot_atom(local) || !is_domain(domain) {
-        return INVALID;
-    }
-    if holds_punycode(domain) {
-        return FORM;
-    }
-    let lower_local = LOWERED.iter().any(|name| name.eq_ignore_ascii_case(local));
-    let changed = if lower_local { text } else { domain };
-    if !changed.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Answer::Same;
-    }
-    out.push_str(text);
-    let kept = if lower_local { 0 } else { local.len() };
-    if let Some(part) = out.get_mut(kept..) {
-        part.make_ascii_lowercase();
-    }
-    Answer::String
 }
 
 /// RFC 5322 `dot-atom`: atoms with single dots between them.
@@ -89,6 +121,17 @@ fn is_label(label: &str) -> bool {
         && !label.starts_with('-')
         && !label.ends_with('-')
         && (bytes.get(2..4) != Some(b"--") || holds_punycode(label))
+}
+
+/// Whether a sorted list holds the domain, in any case.
+fn lists(domains: &[Box<str>], domain: &str) -> bool {
+    let lower = || domain.bytes().map(|b| b.to_ascii_lowercase());
+    domains.binary_search_by(|known| known.bytes().cmp(lower())).is_ok()
+}
+
+/// Whether `domain` is in lower case and would be accepted, so that a policy can list it.
+pub fn is_listable(domain: &str) -> bool {
+    is_domain(domain) && !holds_punycode(domain) && !domain.bytes().any(|b| b.is_ascii_uppercase())
 }
 
 /// Whether the library would ask IDNA: `xn--` anywhere.

@@ -17,17 +17,17 @@ impl Enumeration {
     ///
     /// Python is `value.strip().lower()` looked up in the spellings. Lower case of what is not ASCII depends on whose
     /// tables are asked, but no version makes ASCII of it, U+212A KELVIN SIGN (k) excepted: against ASCII spellings
-    /// every text is judged, and only a set with other spellings needs the control, for texts that are not ASCII.
+    /// every text is judged. A set with other spellings needs the control for texts that are not ASCII, its own names
+    /// excepted: those are results, and stay.
     pub fn apply(&self, value: Scalar<'_>, out: &mut String) -> Answer {
         let Scalar::String(whole) = value else { return Answer::WrongType };
         let text = unicode::strip(whole);
-        if !text.is_ascii() && !self.names.iter().all(|(spelling, _)| spelling.is_ascii()) {
-            return Answer::Unsupported("enum.form");
-        }
-        let found = self.names.binary_search_by(|(spelling, _)| compare_lower(spelling, text));
+        let is_beyond = !text.is_ascii() && !self.names.iter().all(|(spelling, _)| spelling.is_ascii());
+        let found = self.names.binary_search_by(|(spelling, _)| compare_lower(spelling, text, !is_beyond));
         match found.ok().and_then(|index| self.names.get(index)) {
-            None => Answer::Invalid("invalid_enum"),
             Some((_, name)) if **name == *whole => Answer::Same,
+            _ if is_beyond => Answer::Unsupported("enum.form"),
+            None => Answer::Invalid("invalid_enum"),
             Some((_, name)) => {
                 out.push_str(name);
                 Answer::String
@@ -36,11 +36,11 @@ impl Enumeration {
     }
 }
 
-/// `spelling` against `text` in lower case.
-fn compare_lower(spelling: &str, text: &str) -> Ordering {
+/// `spelling` against `text` in ASCII lower case, with the Kelvin sign as k if it may be one.
+fn compare_lower(spelling: &str, text: &str, with_kelvin: bool) -> Ordering {
     if text.is_ascii() {
         return spelling.bytes().cmp(text.bytes().map(|b| b.to_ascii_lowercase()));
     }
-    let lower = text.chars().map(|c| if c == '\u{212A}' { 'k' } else { c.to_ascii_lowercase() });
+    let lower = text.chars().map(|c| if with_kelvin && c == '\u{212A}' { 'k' } else { c.to_ascii_lowercase() });
     spelling.chars().cmp(lower)
 }

@@ -1,12 +1,22 @@
 //! Rules for single values: text in, text out. What a rule does not change, it does not copy.
 
 pub mod boolean;
+mod civil;
+pub mod codes;
+pub mod date;
 pub mod decimal;
+mod digits;
 pub mod email;
 pub mod enumeration;
+pub mod epoch;
 pub mod integer;
+pub mod ip;
+pub mod language;
+pub mod phone;
+mod signature;
 pub mod text;
 pub mod timestamp;
+pub mod url;
 pub mod uuid;
 
 /// What happens to a value.
@@ -18,18 +28,34 @@ pub enum Op {
     Text(text::Text),
     /// RFC 3339 instant to UTC.
     Timestamp(timestamp::Instant),
+    /// Day, checked only.
+    Date,
     /// UUID to lower case with hyphens.
-    Uuid,
+    Uuid(uuid::Uuid),
     /// E-mail address: domain to lower case.
-    Email,
+    Email(email::Email),
+    /// Telephone number to E.164.
+    Phone(phone::Phone),
     /// Integer, also from text.
-    Integer,
+    Integer(integer::Integer),
     /// Boolean, also from text.
-    Boolean,
+    Boolean(boolean::Words),
     /// Decimal number of a fixed scale, on digit strings.
     Decimal(decimal::Decimal),
     /// One of a set of names, aliases replaced.
     Enum(enumeration::Enumeration),
+    /// Country to alpha-2.
+    Country(codes::Country),
+    /// Currency to upper case.
+    Currency(codes::Currency),
+    /// Language tag to its usual case.
+    Language(language::Language),
+    /// IP address to one spelling.
+    Ip(ip::Ip),
+    /// IP network to one spelling.
+    Cidr(ip::Cidr),
+    /// Absolute URL to one spelling.
+    Url(url::Url),
 }
 
 /// A JSON scalar as a rule sees it.
@@ -72,12 +98,20 @@ impl Op {
             Self::Nothing => Answer::Same,
             Self::Text(text) => text.apply(value, out),
             Self::Timestamp(instant) => instant.apply(value, out),
-            Self::Uuid => uuid::apply(value, out),
-            Self::Email => email::apply(value, out),
-            Self::Integer => integer::apply(value, out),
-            Self::Boolean => boolean::apply(value, out),
+            Self::Date => date::apply(value),
+            Self::Uuid(uuid) => uuid.apply(value, out),
+            Self::Email(email) => email.apply(value, out),
+            Self::Phone(phone) => phone.apply(value, out),
+            Self::Integer(integer) => integer.apply(value, out),
+            Self::Boolean(words) => words.apply(value, out),
             Self::Decimal(decimal) => decimal.apply(value, out),
             Self::Enum(enumeration) => enumeration.apply(value, out),
+            Self::Country(country) => country.apply(value, out),
+            Self::Currency(currency) => currency.apply(value, out),
+            Self::Language(language) => language.apply(value, out),
+            Self::Ip(ip) => ip.apply(value, out),
+            Self::Cidr(cidr) => cidr.apply(value, out),
+            Self::Url(url) => url.apply(value, out),
         }
     }
 }

@@ -5,6 +5,8 @@
 //! are told apart: ours, judged here; those that no CPython from 3.11 on reads, because the date in front is not there
 //! or is no date, or a field of our own form is out of range; and the rest, which is the control's.
 
+use super::civil::{days_of, is_day, pair};
+use super::epoch::{self, Counted, Epoch};
 use super::{Answer, Scalar};
 
 const INVALID: Answer = Answer::Invalid("invalid_timestamp");
@@ -24,6 +26,8 @@ pub struct Instant {
     pub digits: u8,
     /// Whether an instant without an offset is read as UTC; otherwise it is `invalid_timestamp`.
     pub assume_utc: bool,
+    /// The unit of a number or of a string of digits; without one neither is read.
+    pub epoch: Option<Epoch>,
 }
 
 /// A civil time and what it was written with.
@@ -49,7 +53,13 @@ enum Zone {
 impl Instant {
     /// Applies the rule; see [`Op::apply`](super::Op::apply).
     pub fn apply(&self, value: Scalar<'_>, out: &mut String) -> Answer {
-        let Scalar::String(text) = value else { return Answer::WrongType };
+        let text = match (value, self.epoch) {
+            (Scalar::String(text), Some(unit)) if epoch::is_count(text) => return self.count(unit, text, out),
+            (Scalar::String(text), _) => text,
+            (Scalar::Number(text), Some(unit)) if epoch::is_count(text) => return self.count(unit, text, out),
+            (Scalar::Number(_), Some(_)) => return Answer::Unsupported("timestamp.epoch"),
+            _ => return Answer::WrongType,
+        };
         let mut civil = match read(text.as_bytes()) {
             Ok(civil) => civil,
             Err(answer) => return answer,
@@ -65,6 +75,14 @@ impl Instant {
             return Answer::Same;
         }
         self.write(&civil, out);
+        Answer::String
+    }
+
+    fn count(&self, unit: Epoch, text: &str, out: &mut String) -> Answer {
+        let Some(Counted { date: (year, month, day), second, fraction }) = unit.instant(text) else { return INVALID };
+        let [hour, minute, second] = [second / 3600, second / 60 % 60, second % 60].map(|n| n as u8);
+        let fraction = fraction.as_ref().map_or(&[][..], |digits| digits);
+        self.write(&Civil { year, month, day, hour, minute, second, fraction, zone: Zone::Zulu }, out);
         Answer::String
     }
 
@@ -152,7 +170,7 @@ fn date(text: &[u8]) -> Result<(u16, u8, u8), Answer> {
         _ => return Err(INVALID),
     };
     match (month, day) {
-        (Some(month @ 1..=12), Some(day)) if year > 0 && day > 0 && day <= days_of(year, month) => {
+        (Some(month), Some(day)) if is_day(year, month, day) => {
             if ours {
                 Ok((year, month, day))
             } else {
@@ -168,19 +186,6 @@ fn tail(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let Some(behind) = rest.strip_prefix(b".") else { return Some((&[], rest)) };
     let digits = behind.iter().take(FRACTION + 1).take_while(|b| b.is_ascii_digit()).count();
     if (1..=FRACTION).contains(&digits) { behind.split_at_checked(digits) } else { None }
-}
-
-fn pair(tens: u8, ones: u8) -> Option<u8> {
-    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| (tens - b'0') * 10 + (ones - b'0'))
-}
-
-fn days_of(year: u16, month: u8) -> u8 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
-        2 => 28,
-        _ => 31,
-    }
 }
 
 impl Civil<'_> {

@@ -155,7 +155,7 @@ fn operation(text: &mut Text, op: &Op) {
             }
         }
         Op::Text(rule) => text_rule(text, rule),
-        other => text.line("operation", format_args!("{other:?}")),
+        other => text.line("operation", other.signature()),
     }
 }
 

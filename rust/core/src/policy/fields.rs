@@ -109,7 +109,7 @@ fn field<'a>(
     let operation = operations::read(&rule);
     let (required, default) = presence(&rule, &path);
     let changes = match &operation {
-        Some((_, Op::Nothing)) => false,
+        Some((_, Op::Nothing | Op::Date)) => false,
         Some((_, Op::Text(text))) => text.rewrites(),
         _ => true,
     };

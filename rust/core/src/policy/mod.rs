@@ -13,6 +13,7 @@ mod file;
 mod gate;
 mod headers;
 mod host;
+mod identifiers;
 mod inherited;
 mod json;
 mod languages;
@@ -25,6 +26,7 @@ mod routes;
 mod suggest;
 mod target;
 mod text;
+mod values;
 
 pub use client::ClientPolicy;
 pub use error::{Errors, PolicyError};
