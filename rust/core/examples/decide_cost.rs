@@ -1,4 +1,4 @@
-//! What one call of `json::normalize` costs: `cargo run --profile release -p crossfade-core --example decide_cost`.
+//! What one call of `body::normalize` costs: `cargo run --profile release -p crossfade-core --example decide_cost`.
 //!
 //! An argument picks the lines that contain it; a second one sets the samples per line. Each sample is the mean of a batch of calls, so that reading the clock does not count; bodies are made here and
 //! rules are those of a made-up order.
@@ -15,7 +15,7 @@ use crossfade_core::field::enumeration::Enumeration;
 use crossfade_core::field::text::{Step, Text};
 use crossfade_core::field::timestamp;
 use crossfade_core::policy::{FieldRule, Profile, Route};
-use crossfade_core::{Scratch, json};
+use crossfade_core::{Scratch, body};
 use json_support::{post, route, rule, with_rules};
 
 /// Calls that share one reading of the clock.
@@ -27,7 +27,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let filter = arguments.next().unwrap_or_default();
     let rounds = arguments.next().map_or(ROUNDS, |rounds| rounds.parse().expect("a number of samples"));
-    println!("{:<46} {:>6} {:>9} {:>9} {:>9}", "ns per json::normalize", "bytes", "min", "p50", "p99");
+    println!("{:<46} {:>6} {:>9} {:>9} {:>9}", "ns per body::normalize", "bytes", "min", "p50", "p99");
     let order = order();
     let spaced = as_python_writes(&order);
     let webhook = webhook();
@@ -60,7 +60,7 @@ fn measure(name: &str, route: &Route, body: &str, rounds: usize) {
             let start = Instant::now();
             for _ in 0..BATCH {
                 scratch.exercised.clear();
-                let _ = black_box(json::normalize(black_box(route), black_box(&request), &mut scratch));
+                let _ = black_box(body::normalize(black_box(route), black_box(&request), &mut scratch));
             }
             start.elapsed().as_nanos() as u64 / u64::from(BATCH)
         })

@@ -1,6 +1,6 @@
 //! Normalises bodies from standard input: what `tests/parity/test_json.py` holds against Python's own json.
 //!
-//! A request is a byte for the profile (`o`, `c`, `p`, `u`), a length (u32, little endian) and the body. The answer is
+//! A request is a byte for the profile (`o`, `c`, `p`, `u`, `s`orted, `j`cs), a length (u32, little endian) and the body. The answer is
 //! a byte (`s`ame, `r`ewritten, `i`nvalid, `u`nsupported), a length, and the new body or the code.
 
 #[path = "../tests/json_support/mod.rs"]
@@ -14,9 +14,15 @@ use crossfade_core::policy::Profile;
 
 fn main() -> io::Result<()> {
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
-    let routes =
-        [(b'o', Profile::Original), (b'c', Profile::Compact), (b'p', Profile::Python), (b'u', Profile::PythonUtf8)]
-            .map(|(letter, profile)| (letter, json_support::route(profile)));
+    let routes = [
+        (b'o', Profile::Original),
+        (b'c', Profile::Compact),
+        (b'p', Profile::Python),
+        (b'u', Profile::PythonUtf8),
+        (b's', Profile::Sorted),
+        (b'j', Profile::Jcs),
+    ]
+    .map(|(letter, profile)| (letter, json_support::route(profile)));
     let mut scratch = Scratch::new();
     let mut body = Vec::new();
     let mut head = [0; 5];

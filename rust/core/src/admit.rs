@@ -4,7 +4,7 @@ use crate::limit::Limiter;
 use crate::outcome::{Normalized, Outcome, Part, Stop, Unsupported};
 use crate::policy::{LimitsStand, Policy, Route, RouteId};
 use crate::rollout::Checks;
-use crate::{Request, Scratch, Timestamp, client, head, json, target};
+use crate::{Request, Scratch, Timestamp, body, client, head, target};
 
 /// Decides one request of `route` at `now`.
 ///
@@ -89,7 +89,7 @@ fn normalize(route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> Res
     let host = part(route, scratch, |scratch| head::host(route, request, scratch))?;
     let headers = part(route, scratch, |scratch| head::headers(route, request, host, scratch))?;
     let headers = head::with_host(request, host, headers, scratch);
-    let body = part(route, scratch, |scratch| json::normalize(route, request, scratch))?;
+    let body = part(route, scratch, |scratch| body::normalize(route, request, scratch))?;
     Ok(Normalized { path, query, headers, body })
 }
 

@@ -84,12 +84,19 @@ pub const REFUSALS: &[&str] = &[
     // bodies
     "too_large",
     "malformed_json",
+    "too_deep",
+    "too_many_keys",
+    "too_many_items",
+    "string_too_long",
     "unknown_field",
+    "jcs_number",
 ];
 
 /// Refusals by a field's rule, which is rolled out as a whole.
 pub const FIELD_REFUSALS: &[&str] = &[
     "missing",
+    "rename_conflict",
+    "null_value",
     "wrong_type",
     "too_long",
     "too_short",

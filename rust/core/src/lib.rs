@@ -10,6 +10,7 @@
 //! | [`request`], [`outcome`], [`scratch`] | what goes in, what comes out, where it is written |
 //! | [`client`], [`key`] | who is asking, and the text that a limit counts under |
 //! | [`target`] | canonical path and query |
+//! | [`body`] | how large a body may be, and what reads it |
 //! | [`json`], [`field`] | the one-pass body rewrite and the rules for single values |
 //! | [`limit`] | the strategies, as steps on a state that somebody else stores |
 //! | [`codes`], [`rollout`] | what a decision can say, and checks that are watched before they bite |
@@ -17,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admit;
+pub mod body;
 pub mod client;
 pub mod codes;
 pub mod field;

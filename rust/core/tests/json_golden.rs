@@ -2,7 +2,7 @@
 
 mod json_support;
 
-use crossfade_core::json::normalize;
+use crossfade_core::body::normalize;
 use crossfade_core::outcome::{Part, Reason, Stop};
 use crossfade_core::policy::{Outside, Profile};
 use crossfade_core::{Request, Scratch};

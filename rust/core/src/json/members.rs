@@ -41,6 +41,12 @@ impl Names {
         self.hashes.push(hash);
     }
 
+    /// How many names `object`, the innermost that is open, has.
+    #[inline]
+    pub(super) fn count(&self, object: &ObjectNames) -> usize {
+        self.hashes.len() - object.start
+    }
+
     /// Closes the object and says whether a name was there twice. Names with equal hashes count as one name: that turns
     /// away a made-up body, never lets a duplicate through.
     #[inline]

@@ -1,13 +1,16 @@
-//! What a field rule does to the value, or to the absence, that the pass has just met.
+//! What a field rule does to the value that the pass has just met.
 
 use std::ops::Range;
 
-use super::run::{Mark, Runs};
+use super::ecmascript;
+use super::finding::Note;
+use super::run::Mark;
 use super::string::{self, Token};
 use super::style::Style;
 use super::walk::Walk;
 use crate::field::{Answer, Op, Scalar};
-use crate::policy::{FieldNode, FieldRule, Misfit};
+use crate::policy::{Empty, FieldRule, Misfit, Null};
+use crate::rollout::{Remark, Rollout};
 
 /// Buffers for texts that are not in the input.
 #[derive(Debug, Default)]
@@ -15,7 +18,50 @@ pub(super) struct Texts {
     /// A string after its escapes were read.
     pub(super) decoded: String,
     /// The new value that an operation gave.
-    pub(super) value: String,
+    value: String,
+    /// A number as ECMAScript writes it.
+    number: String,
+    /// The same of the new value.
+    new_number: String,
+}
+
+impl Texts {
+    /// Empties them and gives back memory that only an unusual body needed.
+    pub(super) fn clear(&mut self, keep: usize) {
+        for text in [&mut self.decoded, &mut self.value, &mut self.number, &mut self.new_number] {
+            text.clear();
+            text.shrink_to(keep);
+        }
+    }
+}
+
+/// What a rule puts in the place of a value.
+#[derive(Clone, Copy)]
+enum New<'t> {
+    /// A string, decoded.
+    String(&'t str),
+    /// A JSON literal.
+    Literal(&'t str),
+}
+
+/// What a rule makes of a value.
+enum Verdict {
+    /// It stays.
+    Stays,
+    /// The member goes.
+    LeftOut,
+    /// The string in `texts.value` stands for it.
+    String,
+    /// The literal in `texts.value` stands for it.
+    Literal,
+    /// Null stands for it.
+    Null,
+    /// The rule refuses.
+    Refused(&'static str),
+    /// The operation cannot judge.
+    Outside(&'static str),
+    /// It stays for a reason that is to be remarked.
+    Kept(&'static str),
 }
 
 impl<'a> Walk<'a> {
@@ -28,91 +74,168 @@ impl<'a> Walk<'a> {
         self.texts.decoded = buffer;
     }
 
-    /// Applies rule `rule` to the scalar that stands at `span`; `mark` is the output before it.
-    pub(super) fn apply<S: Style>(&mut self, rule: usize, scalar: Scalar<'_>, span: Range<usize>, mark: Mark) {
+    /// Writes a number in style `S`, which is ECMAScript's, after its rule, if it has one, has seen it in that form.
+    #[inline(never)]
+    pub(super) fn ecmascript_number<S: Style>(&mut self, literal: &str, at: usize, rule: Option<usize>) {
+        let mark = self.runs.mark();
+        let end = at + literal.len();
+        let mut form = std::mem::take(&mut self.texts.number);
+        form.clear();
+        let has_form = ecmascript::number(literal, &mut form).is_some();
+        let seen = if has_form { &*form } else { literal };
+        if seen != literal {
+            self.runs.replace(at, end, seen.as_bytes());
+        }
+        let stays = rule.is_none_or(|rule| !self.apply::<S>(rule, Scalar::Number(seen), at..end, mark));
+        if stays && !has_form {
+            self.findings.note(Note::JcsNumber);
+        }
+        self.texts.number = form;
+    }
+
+    /// Applies rule `rule` to the scalar that stands at `span`; `mark` is the output before it. Says whether another
+    /// value stands there now.
+    pub(super) fn apply<S: Style>(&mut self, rule: usize, scalar: Scalar<'_>, span: Range<usize>, mark: Mark) -> bool {
         if self.findings.is_outside() {
-            return; // the control judges, or nobody: what rules say no longer matters
+            return false; // the control judges, or nobody: what rules say no longer matters
         }
         let rule = &self.policy.fields[rule];
-        let value = &mut self.texts.value;
+        let mut value = std::mem::take(&mut self.texts.value);
         value.clear();
-        match rule.op.apply(scalar, value) {
-            Answer::Same | Answer::Kept(_) => {}
-            Answer::String if !S::REWRITES || scalar == Scalar::String(value) => {}
-            Answer::String => {
-                self.runs.back_to(mark);
+        let replaced = match judge(rule, scalar, &mut value) {
+            Verdict::Stays => false,
+            Verdict::String => self.replace::<S>(rule, scalar, New::String(&value), span, mark),
+            Verdict::Literal => self.replace::<S>(rule, scalar, New::Literal(&value), span, mark),
+            Verdict::Null => self.replace::<S>(rule, scalar, New::Literal("null"), span, mark),
+            Verdict::LeftOut => {
+                self.is_left_out = true;
+                false
+            }
+            Verdict::Refused(code) => {
+                self.refuse(rule, code);
+                false
+            }
+            Verdict::Outside(code) => {
+                match rule.rollout {
+                    Rollout::Enforce => self.findings.unsupported(rule.id, code),
+                    rollout => self.remarks.push(Remark { code, rule: Some(rule.id), rollout }),
+                }
+                false
+            }
+            Verdict::Kept(code) => {
+                let rollout = if rule.rollout == Rollout::Enforce { Rollout::Observe } else { rule.rollout };
+                self.remarks.push(Remark { code, rule: Some(rule.id), rollout });
+                false
+            }
+        };
+        self.texts.value = value;
+        replaced
+    }
+
+    /// Puts `new` in the place of `scalar`, unless it is the same or the rule is not enforced; says whether it did.
+    fn replace<S: Style>(
+        &mut self,
+        rule: &FieldRule,
+        scalar: Scalar<'_>,
+        new: New<'_>,
+        span: Range<usize>,
+        mark: Mark,
+    ) -> bool {
+        let is_same = match new {
+            New::String(text) => scalar == Scalar::String(text),
+            New::Literal(literal) => is_literal(scalar, literal),
+        };
+        if is_same || !S::REWRITES {
+            return false;
+        }
+        if let New::Literal(literal) = new
+            && S::ECMASCRIPT
+            && literal.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+        {
+            return self.replace_with_number::<S>(rule, scalar, literal, span, mark);
+        }
+        self.did(rule, "changed");
+        if rule.rollout == Rollout::Enforce {
+            self.write_new::<S>(new, span, mark);
+            return true;
+        }
+        false
+    }
+
+    /// The same for a number that is written as ECMAScript writes it.
+    #[inline(never)]
+    fn replace_with_number<S: Style>(
+        &mut self,
+        rule: &FieldRule,
+        scalar: Scalar<'_>,
+        literal: &str,
+        span: Range<usize>,
+        mark: Mark,
+    ) -> bool {
+        let mut form = std::mem::take(&mut self.texts.new_number);
+        form.clear();
+        // Another value would not be what the operation gave, and the next pass could think otherwise of it.
+        let has_form = ecmascript::number(literal, &mut form).is_some() && ecmascript::is_same_value(literal, &form);
+        let written = if has_form { &*form } else { literal };
+        let is_same = is_literal(scalar, written);
+        if !is_same {
+            self.did(rule, "changed");
+        }
+        let replaces = !is_same && rule.rollout == Rollout::Enforce;
+        if replaces {
+            self.write_new::<S>(New::Literal(written), span, mark);
+            if !has_form {
+                self.findings.note(Note::JcsNumber);
+            }
+        }
+        self.texts.new_number = form;
+        replaces
+    }
+
+    /// Writes a new value for the one at `span`; `mark` is the output before it.
+    fn write_new<S: Style>(&mut self, new: New<'_>, span: Range<usize>, mark: Mark) {
+        self.runs.back_to(mark);
+        match new {
+            New::String(text) => {
                 self.runs.close(span.start);
-                self.runs.push_string::<S>(value);
+                self.runs.push_string::<S>(text);
                 self.runs.open(span.end);
-                self.exercised.push(rule.id);
             }
-            Answer::Literal if !S::REWRITES || is_literal(scalar, value) => {}
-            Answer::Literal => {
-                self.runs.back_to(mark);
-                self.runs.replace(span.start, span.end, value.as_bytes());
-                self.exercised.push(rule.id);
-            }
-            Answer::WrongType => self.refuse(rule, rule.wrong_type, "wrong_type"),
-            Answer::Invalid(code) => self.refuse(rule, rule.invalid, code),
-            Answer::Unsupported(code) => self.findings.unsupported(rule.id, code),
+            New::Literal(literal) => self.runs.replace(span.start, span.end, literal.as_bytes()),
         }
     }
 
     /// A rule for a scalar meets an object or an array.
     pub(super) fn apply_to_container(&mut self, rule: usize) {
         let rule = &self.policy.fields[rule];
-        if rule.op != Op::Nothing {
-            self.refuse(rule, rule.wrong_type, "wrong_type");
+        if rule.op != Op::Nothing && rule.wrong_type == Misfit::Reject {
+            self.refuse(rule, "wrong_type");
         }
     }
+}
 
-    /// Refuses or adds the expected members of the object that ends at `end`, its closing brace, that were not seen.
-    pub(super) fn add_absent<S: Style>(&mut self, node: &'a FieldNode, end: usize, seen: usize, mut is_empty: bool) {
-        for (position, &rule) in node.expected.iter().enumerate() {
-            if self.seen[seen + position] {
-                continue;
-            }
-            let rule = &self.policy.fields[rule];
-            if rule.required {
-                self.findings.refuse(rule.id, "missing");
-            }
-            if let Some(default) = &rule.default
-                && S::REWRITES
-            {
-                self.runs.close(end);
-                if !is_empty {
-                    self.runs.push(S::COMMA);
-                }
-                self.runs.push_string::<S>(&rule.name);
-                self.runs.push(S::COLON);
-                self.write_document::<S>(default);
-                self.exercised.push(rule.id);
-                is_empty = false;
-            }
-        }
+/// What `rule` makes of `scalar`; a new value is in `value`, which is empty before.
+fn judge(rule: &FieldRule, scalar: Scalar<'_>, value: &mut String) -> Verdict {
+    match (scalar, rule.null, rule.empty) {
+        (Scalar::Null, Some(Null::Keep), _) | (Scalar::String(""), _, Some(Empty::Keep)) => return Verdict::Stays,
+        (Scalar::Null, Some(Null::Drop), _) | (Scalar::String(""), _, Some(Empty::Drop)) => return Verdict::LeftOut,
+        (Scalar::Null, Some(Null::Reject), _) => return Verdict::Refused("null_value"),
+        (Scalar::String(""), _, Some(Empty::Null)) => return Verdict::Null,
+        _ => {}
     }
-
-    /// Writes a whole JSON text, which the policy has checked, in style `S`.
-    fn write_document<S: Style>(&mut self, text: &str) {
-        let mut walk = Walk {
-            policy: self.policy,
-            text,
-            runs: Runs::new(text.as_bytes(), self.runs.output()),
-            names: self.names,
-            seen: self.seen,
-            texts: self.texts,
-            exercised: self.exercised,
-            findings: Default::default(),
-        };
-        let read = walk.document::<S>(None);
-        debug_assert_eq!(read, Ok(()), "the default {text} is JSON");
-        walk.runs.close(text.len());
-    }
-
-    fn refuse(&mut self, rule: &FieldRule, misfit: Misfit, code: &'static str) {
-        if misfit == Misfit::Reject {
-            self.findings.refuse(rule.id, code);
-        }
+    match rule.op.apply(scalar, value) {
+        Answer::Same => Verdict::Stays,
+        Answer::String => match rule.empty {
+            Some(Empty::Drop) if value.is_empty() => Verdict::LeftOut,
+            Some(Empty::Null) if value.is_empty() => Verdict::Null,
+            _ => Verdict::String,
+        },
+        Answer::Literal => Verdict::Literal,
+        Answer::Kept(code) => Verdict::Kept(code),
+        Answer::WrongType if rule.wrong_type == Misfit::Reject => Verdict::Refused("wrong_type"),
+        Answer::Invalid(code) if rule.invalid == Misfit::Reject => Verdict::Refused(code),
+        Answer::WrongType | Answer::Invalid(_) => Verdict::Stays,
+        Answer::Unsupported(code) => Verdict::Outside(code),
     }
 }
 

@@ -35,6 +35,12 @@ impl<'a> Runs<'a> {
         Mark { len: self.out.len(), from: self.from }
     }
 
+    /// Where in the output the input from `at` on will stand, if nothing before it changes any more.
+    #[inline]
+    pub(super) fn position(&self, at: usize) -> usize {
+        self.out.len() + at - self.from
+    }
+
     /// Takes back what was written since `mark`.
     #[inline]
     pub(super) fn back_to(&mut self, mark: Mark) {

@@ -10,6 +10,19 @@ pub(super) trait Style {
     const ASCII: bool;
     /// Whether anything is rewritten at all.
     const REWRITES: bool = true;
+    /// Whether members are sorted by their names, and how.
+    const SORT: Option<Order> = None;
+    /// Whether numbers are written as ECMAScript writes them.
+    const ECMASCRIPT: bool = false;
+}
+
+/// How names are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// By code points, which is by UTF-8 bytes.
+    CodePoints,
+    /// By UTF-16 code units.
+    Utf16,
 }
 
 /// `json.dumps(value, ensure_ascii=False, separators=(",", ":"))`.
@@ -18,6 +31,10 @@ pub(super) struct Compact;
 pub(super) struct Python;
 /// `json.dumps(value, ensure_ascii=False)`.
 pub(super) struct PythonUtf8;
+/// `json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))`.
+pub(super) struct Sorted;
+/// RFC 8785.
+pub(super) struct Jcs;
 /// The client's own bytes: the pass only validates.
 pub(super) struct Original;
 
@@ -37,6 +54,21 @@ impl Style for PythonUtf8 {
     const COMMA: &'static [u8] = b", ";
     const COLON: &'static [u8] = b": ";
     const ASCII: bool = false;
+}
+
+impl Style for Sorted {
+    const COMMA: &'static [u8] = b",";
+    const COLON: &'static [u8] = b":";
+    const ASCII: bool = false;
+    const SORT: Option<Order> = Some(Order::CodePoints);
+}
+
+impl Style for Jcs {
+    const COMMA: &'static [u8] = b",";
+    const COLON: &'static [u8] = b":";
+    const ASCII: bool = false;
+    const SORT: Option<Order> = Some(Order::Utf16);
+    const ECMASCRIPT: bool = true;
 }
 
 impl Style for Original {

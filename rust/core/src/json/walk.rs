@@ -1,15 +1,18 @@
 //! The pass over the document: RFC 8259 by bounded recursion, with the tree of field paths at its side.
 
-use super::finding::{Findings, Halt, Outside};
+use super::finding::{Findings, Halt, Note, Outside};
 use super::members::{Names, ObjectNames, find};
+use super::presence::Seen;
 use super::rule::Texts;
 use super::run::Runs;
 use super::scan::{skip_space, string_stop};
+use super::shape::Shape;
 use super::string::{self, Kind, Token};
 use super::style::Style;
 use super::{MAX_DEPTH, number};
 use crate::field::Scalar;
 use crate::policy::{FieldNode, JsonPolicy, RuleId, Unknown};
+use crate::rollout::{Remark, Rollout};
 
 /// One pass over one document. What it reads starts at a position that it is given and ends at the one it returns.
 pub(super) struct Walk<'a> {
@@ -17,11 +20,15 @@ pub(super) struct Walk<'a> {
     pub(super) text: &'a str,
     pub(super) runs: Runs<'a>,
     pub(super) names: &'a mut Names,
-    /// For each open object with expected members, whether each was seen; the innermost object last.
-    pub(super) seen: &'a mut Vec<bool>,
+    /// For each open object with expected members, how each was seen; the innermost object last.
+    pub(super) seen: &'a mut Vec<Seen>,
     pub(super) texts: &'a mut Texts,
+    pub(super) shape: &'a mut Shape,
     pub(super) exercised: &'a mut Vec<RuleId>,
+    pub(super) remarks: &'a mut Vec<Remark>,
     pub(super) findings: Findings,
+    /// Its rule leaves out the value that was just read.
+    pub(super) is_left_out: bool,
 }
 
 /// A place in the document that a value is read from.
@@ -87,11 +94,24 @@ impl<'a> Walk<'a> {
         let bytes = self.text.as_bytes();
         let start = at + 1;
         let end = string_stop::<S>(bytes, start);
-        if bytes.get(end) == Some(&b'"') {
-            return Ok(Token { start, end, kind: Kind::Plain });
+        let token = if bytes.get(end) == Some(&b'"') {
+            Token { start, end, kind: Kind::Plain }
+        } else {
+            let (end, kind) = self.unusual_string::<S>(end)?;
+            Token { start, end, kind }
+        };
+        if token.end - token.start > self.policy.bounds.string {
+            self.measure(token);
         }
-        let (end, kind) = self.unusual_string::<S>(end)?;
-        Ok(Token { start, end, kind })
+        Ok(token)
+    }
+
+    /// Measures a string that may be too long: decoded it is never longer than in the body.
+    #[cold]
+    fn measure(&mut self, token: Token) {
+        if string::decode(self.text, token, &mut self.texts.decoded).len() > self.policy.bounds.string {
+            self.findings.note(Note::StringTooLong);
+        }
     }
 
     /// Reads on in a string up to whose byte at `stop` everything is plain.
@@ -108,16 +128,23 @@ impl<'a> Walk<'a> {
     fn number<S: Style>(&mut self, at: usize, place: Place<'a>) -> Result<usize, Halt> {
         let mark = self.runs.mark();
         let number = number::number(self.text.as_bytes(), at)?;
+        let literal = &self.text[at..number.end];
         if number.is_long {
             self.findings.outside(Outside::NumberLength);
-        }
-        let is_negative_zero = self.text.as_bytes()[at..number.end] == *b"-0";
-        if is_negative_zero && S::REWRITES {
-            self.runs.replace(at, number.end, b"0"); // Python's int has none
-        }
-        if let Some(rule) = place.rule() {
-            let literal = if is_negative_zero { "0" } else { &self.text[at..number.end] };
-            self.apply::<S>(rule, Scalar::Number(literal), at..number.end, mark);
+            if S::ECMASCRIPT {
+                self.findings.note(Note::JcsNumber);
+            }
+        } else if S::ECMASCRIPT {
+            self.ecmascript_number::<S>(literal, at, place.rule());
+        } else {
+            let is_negative_zero = literal == "-0";
+            if is_negative_zero && S::REWRITES {
+                self.runs.replace(at, number.end, b"0"); // Python's int has none
+            }
+            if let Some(rule) = place.rule() {
+                let literal = if is_negative_zero { "0" } else { literal };
+                self.apply::<S>(rule, Scalar::Number(literal), at..number.end, mark);
+            }
         }
         Ok(number.end)
     }
@@ -144,13 +171,23 @@ impl<'a> Walk<'a> {
     /// Steps into a container; the depth of what is in it.
     #[inline]
     fn enter(&mut self, place: Place<'a>) -> Result<usize, Halt> {
-        if place.depth == MAX_DEPTH {
-            return Err(Halt::Outside(Outside::Depth));
+        if place.depth >= self.policy.bounds.depth {
+            self.is_deep(place.depth)?;
         }
         if let Some(rule) = place.rule() {
             self.apply_to_container(rule);
         }
         Ok(place.depth + 1)
+    }
+
+    /// A container opens within `depth` others, which is more than the policy allows or as many as are read.
+    #[cold]
+    fn is_deep(&mut self, depth: usize) -> Result<(), Halt> {
+        if depth >= MAX_DEPTH {
+            return Err(Halt::Outside(Outside::Depth));
+        }
+        self.findings.note(Note::TooDeep);
+        Ok(())
     }
 
     #[inline(never)]
@@ -162,6 +199,7 @@ impl<'a> Walk<'a> {
         if bytes.get(next) == Some(&b']') {
             return Ok(next + 1);
         }
+        let mut count = 1;
         loop {
             let end = self.value::<S>(next, Place { node, depth })?;
             let after = skip_space(bytes, end);
@@ -169,10 +207,14 @@ impl<'a> Walk<'a> {
                 Some(b',') => next = self.gap::<S>(end, after + 1, S::COMMA),
                 Some(b']') => {
                     self.runs.separate::<S>(end, after, b"");
+                    if count > self.policy.bounds.items {
+                        self.findings.note(Note::TooManyItems);
+                    }
                     return Ok(after + 1);
                 }
                 _ => return Err(Halt::Malformed),
             }
+            count += 1;
         }
     }
 
@@ -182,10 +224,11 @@ impl<'a> Walk<'a> {
         let depth = self.enter(place)?;
         // Only a node with members says which members there are.
         let node = place.node.filter(|node| !node.members.is_empty());
+        let opened = S::SORT.map(|order| (self.shape.open(), order));
         let mut names = self.names.open();
         let seen = self.seen.len();
         if let Some(node) = node {
-            self.seen.resize(seen + node.expected.len(), false);
+            self.seen.resize(seen + node.expected.len(), Seen::default());
         }
         // The end of what was kept so far: of the last member, or of the opening brace.
         let mut kept = at + 1;
@@ -217,13 +260,19 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+        if self.names.count(&names) > self.policy.bounds.keys {
+            self.findings.note(Note::TooManyKeys);
+        }
         if self.names.close_with_duplicate(&names) {
             self.findings.outside(Outside::DuplicateKey);
         }
         self.runs.separate::<S>(kept, next, b"");
         if let Some(node) = node {
-            self.add_absent::<S>(node, next, seen, is_empty);
+            self.judge_presence::<S>(node, next, seen, is_empty);
             self.seen.truncate(seen);
+        }
+        if let Some((opened, order)) = opened {
+            self.shape.close(opened, order);
         }
         Ok(next + 1)
     }
@@ -238,15 +287,27 @@ impl<'a> Walk<'a> {
         seen: usize,
     ) -> Result<(usize, bool), Halt> {
         let bytes = self.text.as_bytes();
+        let start = if S::SORT.is_some() { self.runs.position(at) } else { 0 };
+        let mark = self.runs.mark();
         let token = self.string::<S>(at)?;
         let name = string::decode_bytes(self.text, token, &mut self.texts.decoded);
         self.names.add(names, name);
+        let begun = S::SORT.map(|_| self.shape.begin(name, start));
+        let is_formless = S::ECMASCRIPT && self.findings.is_formless();
         let node = object.node.and_then(|node| find(node, name)).map(|child| &self.policy.tree[child]);
-        if let (Some(parent), Some(child)) = (object.node, node)
-            && let Some(rule) = child.rule
-            && let Some(expected) = parent.expected.iter().position(|&expected| expected == rule)
+        let rule = node.and_then(|node| node.rule).map(|rule| &self.policy.fields[rule]);
+        let renamed = rule.and_then(|rule| rule.rename.as_deref()).map(|new| (new, new.as_bytes() == name));
+        if let (Some(rule), Some((new, false))) = (rule, renamed)
+            && rule.rollout == Rollout::Enforce
+            && S::REWRITES
         {
-            self.seen[seen + expected] = true;
+            self.runs.back_to(mark);
+            self.runs.close(at);
+            self.runs.push_string::<S>(new);
+            self.runs.open(token.end + 1);
+            if let Some(begun) = begun {
+                self.shape.rename(begun, new.as_bytes());
+            }
         }
         let colon = skip_space(bytes, token.end + 1);
         if bytes.get(colon) != Some(&b':') {
@@ -254,14 +315,31 @@ impl<'a> Walk<'a> {
         }
         let start = self.gap::<S>(token.end + 1, colon + 1, S::COLON);
         let end = self.value::<S>(start, Place { node, ..object })?;
-        let is_known = object.node.is_none() || node.is_some();
-        Ok((end, is_known || self.keeps_unknown::<S>()))
+        let stays = match (node, rule) {
+            (Some(node), Some(rule)) => {
+                let slot = node.slot.map(|slot| seen + slot);
+                self.settle::<S>(rule, slot, renamed.is_some_and(|(_, is_new)| is_new))
+            }
+            (Some(_), None) => true,
+            (None, _) => object.node.is_none() || self.keeps_unknown::<S>(),
+        };
+        if let Some(begun) = begun {
+            if stays {
+                self.shape.end(begun, self.runs.position(end));
+            } else {
+                self.shape.take_back(begun);
+            }
+        }
+        if S::ECMASCRIPT && !stays {
+            self.findings.set_formless(is_formless);
+        }
+        Ok((end, stays))
     }
 
     /// Whether a member stays that no rule names.
     fn keeps_unknown<S: Style>(&mut self) -> bool {
         if self.policy.unknown == Unknown::Reject {
-            self.findings.unknown_field();
+            self.findings.note(Note::UnknownField);
         }
         self.policy.unknown != Unknown::Drop || !S::REWRITES
     }

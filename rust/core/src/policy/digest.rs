@@ -7,10 +7,13 @@
 
 use std::fmt::Display;
 
-use super::{AboveCap, ClientPolicy, FieldRule, HeadersPolicy, HostPolicy, JsonPolicy, Languages, Route, TargetPolicy};
+use super::{
+    AboveCap, Bounds, ClientPolicy, FieldRule, HeadersPolicy, HostPolicy, JsonPolicy, Languages, Route, TargetPolicy,
+};
 use crate::field::Op;
 use crate::key::{KeyTemplate, OnMissing};
 use crate::limit::{Limit, LimitId};
+use crate::rollout::Rollout;
 
 /// Version of the text that is hashed: another one is another digest for every route.
 const VERSION: u8 = 1;
@@ -134,15 +137,46 @@ fn json(text: &mut Text, policy: &JsonPolicy) {
     text.line("output", format_args!("{:?}", policy.output));
     text.line("unknown", format_args!("{:?}", policy.unknown));
     text.line("compare", format_args!("{:?}", policy.compare));
-    for FieldRule { path, op, wrong_type, invalid, required, default, .. } in &policy.fields {
-        text.line("field", path);
-        operation(text, op);
-        text.line("wrong_type", format_args!("{wrong_type:?}"));
-        text.line("invalid", format_args!("{invalid:?}"));
-        text.line("required", required);
-        if let Some(default) = default {
-            text.line("default", default);
+    let (bounds, none) = (policy.bounds, Bounds::default());
+    for (name, bound, none) in [
+        ("max_depth", bounds.depth, none.depth),
+        ("max_keys", bounds.keys, none.keys),
+        ("max_items", bounds.items, none.items),
+        ("max_string_bytes", bounds.string, none.string),
+    ] {
+        if bound != none {
+            text.line(name, bound);
         }
+    }
+    for rule in &policy.fields {
+        field(text, rule);
+    }
+}
+
+/// A rule; what it leaves at its default since it could be said has no line.
+fn field(text: &mut Text, rule: &FieldRule) {
+    text.line("field", &rule.path);
+    operation(text, &rule.op);
+    text.line("wrong_type", format_args!("{:?}", rule.wrong_type));
+    text.line("invalid", format_args!("{:?}", rule.invalid));
+    text.line("required", rule.required);
+    if let Some(default) = &rule.default {
+        text.line("default", default);
+    }
+    if let Some(null) = rule.null {
+        text.line("null", format_args!("{null:?}"));
+    }
+    if let Some(empty) = rule.empty {
+        text.line("empty", format_args!("{empty:?}"));
+    }
+    if let Some(rename) = &rule.rename {
+        text.line("rename", rename);
+    }
+    if rule.drop {
+        text.line("drop", rule.drop);
+    }
+    if rule.rollout != Rollout::Enforce {
+        text.line("rollout", format_args!("{:?}", rule.rollout));
     }
 }
 

@@ -86,7 +86,9 @@ impl<'a> Section<'a> {
 
     /// The entry of a key that is known here.
     pub(super) fn get(&self, key: &'static str) -> Option<Item<'a>> {
-        self.asked.borrow_mut().push(key);
+        if !self.asked.borrow().contains(&key) {
+            self.asked.borrow_mut().push(key);
+        }
         self.entries.iter().find(|item| item.key == key).cloned()
     }
 

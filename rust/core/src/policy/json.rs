@@ -1,8 +1,10 @@
 //! `[route.json]`: the body of a route.
 
-use super::file::Item;
+use super::file::{Item, Section};
 use super::inherited::size;
+use super::rule::Surroundings;
 use super::{FieldNode, FieldRule, RuleName, fields};
+use crate::json::MAX_DEPTH;
 
 /// The JSON body of one route.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,11 +15,35 @@ pub struct JsonPolicy {
     pub unknown: Unknown,
     /// How the replay compares the body.
     pub compare: CompareBody,
+    /// How large what is in the body may be.
+    pub bounds: Bounds,
     /// Nodes of the tree of field paths; the root is node 0.
     pub tree: Vec<FieldNode>,
     /// The rules, indexed by position in this list; `FieldRule::id` is the index in [`Route::rules`].
     pub fields: Vec<FieldRule>,
 }
+
+/// How large what is in a body may be, as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Containers within containers, the outermost counted.
+    pub depth: usize,
+    /// Members of one object.
+    pub keys: usize,
+    /// Items of one array.
+    pub items: usize,
+    /// UTF-8 bytes of one string or name, decoded.
+    pub string: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { depth: MAX_DEPTH, keys: usize::MAX, items: usize::MAX, string: usize::MAX }
+    }
+}
+
+/// The largest bound that can be asked for: longer bodies are not read.
+const MOST: u64 = 1 << 30;
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +56,10 @@ pub enum Profile {
     Python,
     /// The bytes of `json.dumps(value, ensure_ascii=False)`.
     PythonUtf8,
+    /// The bytes of `json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))`.
+    Sorted,
+    /// RFC 8785.
+    Jcs,
 }
 
 /// What happens to fields that no rule names.
@@ -74,12 +104,12 @@ pub(super) fn read(
             ("compact", Profile::Compact),
             ("python", Profile::Python),
             ("python_utf8", Profile::PythonUtf8),
+            ("sorted", Profile::Sorted),
+            ("jcs", Profile::Jcs),
         ])
     });
     let unknown_item = section.get("unknown");
-    let unknown = unknown_item.as_ref().map_or(Some(Unknown::Keep), |item| {
-        item.choice(&[("keep", Unknown::Keep), ("drop", Unknown::Drop), ("reject", Unknown::Reject)])
-    });
+    let unknown = unknown_item.as_ref().map_or(Some(Unknown::Keep), unknown);
     let compare = section.get("compare").map_or(Some(CompareBody::Bytes), |item| {
         item.choice(&[("bytes", CompareBody::Bytes), ("meaning", CompareBody::Meaning)])
     });
@@ -87,14 +117,14 @@ pub(super) fn read(
         Some(item) => format!("output = \"original\" on line {}", item.line()),
         None => "output = \"original\", which holds unless another is chosen".to_owned(),
     });
+    let bounds = bounds(&section);
+    let around = Surroundings { original: original.as_deref(), is_form: false, is_jcs: output == Some(Profile::Jcs) };
     let fields_item = section.get("fields");
     let (fields, tree) = match &fields_item {
-        Some(item) => fields::read(item, &item_place(&section.place), original.as_deref(), rules),
+        Some(item) => fields::read(item, &item_place(&section.place), &around, rules),
         None => fields::nothing(),
     };
-    if let (Some(item), Some(unknown)) = (&unknown_item, unknown)
-        && unknown != Unknown::Keep
-    {
+    if let (Some(item), Some(unknown @ (Unknown::Drop | Unknown::Reject))) = (&unknown_item, unknown) {
         let name = item.text().unwrap_or_default();
         if fields_item.is_none() {
             let advice = "add [route.json.fields], or keep what is unknown".to_owned();
@@ -106,7 +136,27 @@ pub(super) fn read(
         }
     }
     section.finish();
-    Some((JsonPolicy { output: output?, unknown: unknown?, compare: compare?, tree, fields }, max_bytes))
+    Some((JsonPolicy { output: output?, unknown: unknown?, compare: compare?, bounds, tree, fields }, max_bytes))
+}
+
+/// What happens to what no rule names.
+pub(super) fn unknown(item: &Item<'_>) -> Option<Unknown> {
+    item.choice(&[("keep", Unknown::Keep), ("drop", Unknown::Drop), ("reject", Unknown::Reject)])
+}
+
+fn bounds(section: &Section<'_>) -> Bounds {
+    let none = Bounds::default();
+    Bounds {
+        depth: bound(section, "max_depth", MAX_DEPTH as u64).unwrap_or(none.depth),
+        keys: bound(section, "max_keys", MOST).unwrap_or(none.keys),
+        items: bound(section, "max_items", MOST).unwrap_or(none.items),
+        string: bound(section, "max_string_bytes", MOST).unwrap_or(none.string),
+    }
+}
+
+/// A bound from 1 to `most`, if it is given.
+pub(super) fn bound(section: &Section<'_>, key: &'static str, most: u64) -> Option<usize> {
+    section.get(key).and_then(|item| item.whole(1, most)).and_then(|bound| usize::try_from(bound).ok())
 }
 
 /// A field is named by its route: `route "api.write", field "name"`.

@@ -54,20 +54,30 @@ fn member(left: &str) -> Result<(&str, &str), &'static str> {
     }
 }
 
-/// The tree of the paths of all rules, whose steps are given by position.
+/// The tree of the paths of all rules, whose steps are given by position. What is renamed is in it under both names.
 pub(super) fn tree(fields: &[FieldRule], steps: &[Vec<Step<'_>>]) -> Vec<FieldNode> {
     let mut tree = vec![FieldNode::default()];
+    let mut renamed = Vec::new();
     for (index, (field, steps)) in fields.iter().zip(steps).enumerate() {
-        let mut node = 0;
-        for (position, step) in steps.iter().enumerate() {
-            let parent = node;
+        let (mut parent, mut node) = (0, 0);
+        for step in steps {
+            parent = node;
             node = child(&mut tree, parent, *step);
-            let last = position + 1 == steps.len();
-            if last && matches!(step, Step::Member(_)) && (field.required || field.default.is_some()) {
-                tree[parent].expected.push(index);
-            }
+        }
+        let matters = field.required || field.default.is_some() || field.rename.is_some();
+        if matters && matches!(steps.last(), Some(Step::Member(_))) {
+            tree[node].slot = Some(tree[parent].expected.len());
+            tree[parent].expected.push(index);
+            renamed.extend(field.rename.as_deref().map(|new| (parent, node, new)));
         }
         tree[node].rule = Some(index);
+    }
+    for (parent, node, new) in renamed {
+        let members = &mut tree[parent].members;
+        // A name that is there already was complained about.
+        if let Err(place) = members.binary_search_by(|(known, _)| (**known).cmp(new)) {
+            members.insert(place, (new.into(), node));
+        }
     }
     tree
 }

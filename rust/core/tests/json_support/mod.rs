@@ -1,8 +1,8 @@
 //! Routes made by hand, so that the body can be tested without a policy file.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+use crossfade_core::body::normalize;
 use crossfade_core::field::Op;
-use crossfade_core::json::normalize;
 use crossfade_core::outcome::{Part, Reason, Stop};
 use crossfade_core::policy::{
     AboveCap, CompareBody, FieldNode, FieldRule, JsonPolicy, LimitsStand, Misfit, Outside, Profile, Rejects, Route,
@@ -16,6 +16,7 @@ pub fn route(output: Profile) -> Route {
         output,
         unknown: Unknown::Keep,
         compare: CompareBody::Bytes,
+        bounds: Default::default(),
         tree: vec![FieldNode::default()],
         fields: Vec::new(),
     };
@@ -52,6 +53,11 @@ pub fn rule(path: &str, op: Op) -> FieldRule {
         invalid: Misfit::Keep,
         required: false,
         default: None,
+        null: None,
+        empty: None,
+        rename: None,
+        drop: false,
+        rollout: Default::default(),
     }
 }
 
@@ -68,8 +74,14 @@ pub fn with_rules(mut route: Route, rules: impl IntoIterator<Item = FieldRule>) 
             node = child(&mut json.tree, node, step);
         }
         json.tree[node].rule = Some(index);
-        if rule.required || rule.default.is_some() {
+        if rule.required || rule.default.is_some() || rule.rename.is_some() {
+            json.tree[node].slot = Some(json.tree[parent].expected.len());
             json.tree[parent].expected.push(index);
+        }
+        if let Some(new) = &rule.rename {
+            let members = &mut json.tree[parent].members;
+            let at = members.partition_point(|(name, _)| name < new);
+            members.insert(at, (new.clone(), node));
         }
         json.fields.push(rule);
     }
@@ -111,6 +123,7 @@ pub fn post(body: &[u8]) -> Request<'_> {
 /// What goes on for `body`: its own bytes, or those that were written.
 pub fn normalized<'a>(route: &Route, body: &'a [u8], scratch: &'a mut Scratch) -> Result<(Part, &'a [u8]), Stop> {
     scratch.exercised.clear();
+    scratch.remarks.clear();
     match normalize(route, &post(body), scratch)? {
         Part::Same => Ok((Part::Same, body)),
         Part::Rewritten => Ok((Part::Rewritten, &scratch.body)),

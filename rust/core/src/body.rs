@@ -1,0 +1,69 @@
+//! The body: how large it may be, and what reads it.
+
+use crate::outcome::{Part, Reason, Stop};
+use crate::policy::Route;
+use crate::rollout::Checks;
+use crate::{Request, Scratch, json};
+
+/// Bounds the body and, if the route has a policy for its media type, rewrites it into `scratch.body`.
+///
+/// # Errors
+///
+/// [`Stop::Invalid`] with `too_large`, and what the body's own reader says; see docs/policy/bodies.md.
+pub fn normalize(route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> Result<Part, Stop> {
+    if route.max_body.is_some_and(|most| request.body.len() > most) {
+        Checks::new(&route.rollouts, &mut scratch.remarks).fired(Reason::whole("too_large").into())?;
+    }
+    let is_read = route.json.is_some() && !request.body.is_empty();
+    if !is_read {
+        return Ok(Part::Same);
+    }
+    let Some(media_type) = media_type(request.header(b"content-type").unwrap_or_default()) else {
+        return Err(Stop::outside("json.content_type"));
+    };
+    match &route.json {
+        Some(policy) if is_json(media_type) => json::normalize(policy, &route.rollouts, request.body, scratch),
+        _ => Ok(Part::Same),
+    }
+}
+
+/// The media type of a content type, without parameters and the blanks around it. `None`: it is no ASCII text, where
+/// Python's `strip()` and `lower()` go beyond ASCII blanks and letters.
+fn media_type(content_type: &[u8]) -> Option<&[u8]> {
+    let end = memchr::memchr(b';', content_type).unwrap_or(content_type.len());
+    let media_type = &content_type[..end];
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    if !media_type.iter().all(|byte| is_blank(byte) || byte.is_ascii_graphic()) {
+        return None;
+    }
+    let start = media_type.iter().position(|byte| !is_blank(byte)).unwrap_or(end);
+    let end = media_type.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
+    Some(&media_type[start..end])
+}
+
+fn is_json(media_type: &[u8]) -> bool {
+    let (json, text, suffix) = (b"application/json", b"text/json", b"+json");
+    media_type.eq_ignore_ascii_case(json)
+        || media_type.eq_ignore_ascii_case(text)
+        || media_type.last_chunk::<5>().is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_are_compared_without_blanks_case_and_parameters() {
+        for json in ["application/json", " Application/JSON\t; charset=utf-8", "text/json;", "application/vnd.api+json"]
+        {
+            assert!(media_type(json.as_bytes()).is_some_and(is_json), "{json:?}");
+        }
+        for other in ["", ";", "  ", "application/jsonp", "application/x-www-form-urlencoded", "json", "+jso"] {
+            assert!(media_type(other.as_bytes()).is_some_and(|media_type| !is_json(media_type)), "{other:?}");
+        }
+        for outside in ["application/json\u{a0}", "application/json\u{b}", "applicat\u{130}on/json"] {
+            assert_eq!(media_type(outside.as_bytes()), None, "{outside:?}");
+        }
+        assert!(media_type("application/json; charset=\u{e9}".as_bytes()).is_some_and(is_json));
+    }
+}
