@@ -120,6 +120,10 @@ fn decide(policy: &Policy, memory: &Memory, question: &Value, scratch: &mut Scra
                     say(name, json!(latin(bytes)));
                 }
             }
+            if normalized.headers == Part::Rewritten {
+                let lines: Vec<[String; 2]> = scratch.headers.iter().map(|(n, v)| [latin(n), latin(v)]).collect();
+                say("headers", json!(lines));
+            }
         }
         Ok(Outcome::Limited { limit, retry_after }) => {
             say("outcome", json!("limited"));
