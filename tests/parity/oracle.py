@@ -30,7 +30,10 @@ class Oracle:
         )
         now, store, named = question.get("now", 0), self.stores[policy], question.get("route")
         answer = reference.admit(read(policy), request, now, store, named)
-        return {"route": None} if answer is None else answer.plain()
+        if answer is None:
+            return {"route": None}
+        route = read(policy).route(request.method, request.path)
+        return {"route": named or (route.name if route else None), **answer.plain()}
 
 
 @lru_cache(1000)

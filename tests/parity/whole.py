@@ -16,6 +16,9 @@ from parity.oracle import Oracle
 Tables = dict[str, Any]
 
 PARTS = {"path": "/", "query": "", "headers": [], "body": ""}
+WHOLE = {"name", "match", "key", "rate", "method"}
+"""What is not cut."""
+
 START = 1_700_000_000_000_000
 """Microseconds: an instant at which windows of whole minutes have begun before."""
 
@@ -117,7 +120,7 @@ def without_one(tree: Any) -> Iterator[Any]:
             if key not in {"name", "match", "version"}:
                 yield {known: value for known, value in tree.items() if known != key}
         for key, value in tree.items():
-            for smaller in without_one(value):
+            for smaller in without_one(value) if key not in WHOLE else []:
                 yield {**tree, key: smaller}
     elif isinstance(tree, list):
         for index in range(len(tree)):

@@ -130,16 +130,15 @@ def remove_hop_by_hop(policy: dict[str, Any], lines: Headers, counted: list[str]
 
 
 def single(policy: dict[str, Any], lines: Headers, checks: Checks) -> Headers:
+    if policy.get("duplicates", "reject") == "keep":
+        return lines
     once = {name.lower().encode() for name in [*SINGLE.split(), *policy.get("single", [])]}
-    seen: set[tuple[bytes, bytes]] = set()
-    kept = []
-    for name, value in lines:
-        if name == b"content-length" and (name, value) in seen:
-            continue
-        seen.add((name, value))
-        kept.append((name, value))
+    kept: Headers = []
+    for line in lines:
+        if line[0] != b"content-length" or line not in kept:
+            kept.append(line)
     names = [name for name, _ in kept if name in once]
-    if policy.get("duplicates", "reject") == "reject" and len(set(names)) < len(names):
+    if len(set(names)) < len(names):
         checks.fired(Refused("duplicate_header"))
     return kept
 

@@ -44,7 +44,7 @@ def normal(policy: dict[str, Any], value: str) -> tuple[str, str]:
         name, colon, rest = value.partition(":")
         rest, host = colon + rest, ""
     port = rest[1:]
-    if port and not (re.fullmatch(r"0|[1-9][0-9]{0,4}", port) and int(port) <= 65535):
+    if port and not (re.fullmatch(r"[1-9][0-9]{0,4}", port) and int(port) <= 65535):
         raise outside("port")
     if not host:
         host = named(name)
