@@ -45,7 +45,7 @@ def integer(rule: dict[str, Any], value: Any) -> Any:
     else:
         raise Refused("wrong_type")
     digits = text.lstrip("+-").replace("_", "")
-    if len(digits) > MOST_DIGITS:
+    if len(digits) + text.startswith("-") > MOST_DIGITS:
         raise Outside("integer.length", "invalid_integer")
     number = int(digits) * (-1 if text.startswith("-") else 1)
     if not rule.get("min", number) <= number <= rule.get("max", number):
