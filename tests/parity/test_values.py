@@ -1,0 +1,126 @@
+"""Every operation alone: the candidate makes of a value what the oracle makes of it, or stops with the same code.
+
+Rules are drawn with any of their arguments, values near the operation's grammar. What a rule wrote goes through it a
+second time and stays. CROSSFADE_LONG=1 runs twenty times as many.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from parity.candidate import Candidate, Question
+from parity.dice import Dice, inline
+from parity.draw_rules import RULES
+from parity.draw_values import ANY_TEXT, VALUES, as_json
+from parity.oracle import Oracle
+from reference import text_assigned
+from reference.fields_codes import ALPHA2, ALPHA3, CURRENCIES
+
+EXAMPLES = 50_000 if os.environ.get("CROSSFADE_LONG") == "1" else 2_500
+
+# So many values for each rule, since a policy that is compiled costs more than a value.
+RULES_A_BATCH, VALUES_A_RULE = 5, 25
+
+HEAD = 'version = 1\n[[route]]\nname = "value"\nmatch = "* /{path*}"\n'
+
+# More codes than these, and the makers draw little that is read.
+LEAST_READ = 0.15
+
+
+def policy(rule: dict[str, Any], output: str, outside: str = "unsupported") -> str:
+    return f'{HEAD}outside = "{outside}"\n[route.json]\noutput = "{output}"\n[route.json.fields]\nv = {inline(rule)}\n'
+
+
+def question(policy: str, body: bytes) -> Question:
+    return {"policy": policy, "route": "value", "headers": [["content-type", "application/json"]], "body": body}
+
+
+def drawn(dice: Dice, op: str) -> Iterator[Question]:
+    for _ in range(RULES_A_BATCH):
+        rule = RULES[op](dice)
+        if dice.chance(0.3):
+            rule[dice.choice(["invalid", "wrong_type"])] = "keep"
+        output = dice.choice(["python_utf8", "python_utf8", "python", "compact", "jcs"])
+        text = policy(rule, output, dice.choice(["unsupported", "unsupported", "reject"]))
+        for _ in range(VALUES_A_RULE):
+            value = (VALUES[op] if dice.chance(0.98) else ANY_TEXT)(dice)
+            yield question(text, f'{{"v": {as_json(value)}}}'.encode())
+
+
+def compare(candidate: Candidate, questions: list[Question]) -> Counter[str]:
+    """Holds all answers against the oracle's, asks what was written again; how often each outcome and code came."""
+    seen: Counter[str] = Counter()
+    oracle, again = Oracle(), []
+    for asked, got in zip(questions, candidate.ask(questions), strict=True):
+        if "policy_error" in got:
+            seen["no policy"] += 1
+            continue
+        wanted = oracle.ask(asked)
+        assert normal(got) == normal(wanted), f"{asked['policy']}\n{asked['body'].decode()}"
+        seen[got.get("code", got["outcome"])] += 1
+        if "body" in got:
+            again.append(asked | {"body": got["body"]})
+    for asked, got in zip(again, candidate.ask(again), strict=True):
+        same = got["outcome"] == "accepted" and "body" not in got
+        assert same, f"not idempotent: {asked['policy']}\n{asked['body']!r} became {got}"
+    return seen
+
+
+def normal(answer: dict[str, Any]) -> dict[str, Any]:
+    """What both sides are asked for; the candidate names its route, the oracle repeats headers."""
+    plain = {name: answer.get(name) for name in ("outcome", "code", "field", "body")}
+    return plain | {"remarks": sorted(map(list, answer.get("remarks", [])))}
+
+
+@pytest.mark.parametrize("op", RULES)
+def test_an_operation_equals_the_oracle(candidate: Candidate, op: str) -> None:
+    seen: Counter[str] = Counter()
+
+    @settings(
+        max_examples=-(-EXAMPLES // (RULES_A_BATCH * VALUES_A_RULE)),
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.integers(0, 2**64 - 1))
+    def run(seed: int) -> None:
+        seen.update(compare(candidate, list(drawn(Dice(seed), op))))
+
+    run()
+    print(f"\n{op}: {dict(seen.most_common())}")
+    assert seen["accepted"] > LEAST_READ * seen.total()
+    assert seen["no policy"] < seen.total() / 2
+
+
+def test_the_tables_of_codes_are_the_same(candidate: Candidate) -> None:
+    """Every text of two and three letters is a code on both sides or on neither."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    two = [a + b for a in letters for b in letters]
+    three = [a + b for a in two for b in letters]
+    for rule, codes in (
+        ({"country": {"alpha3": True}}, {*ALPHA2, *ALPHA3}),
+        ({"currency": {}}, set(CURRENCIES.split())),
+    ):
+        texts = two + three
+        answers = candidate.ask(question(policy(rule, "compact"), f'{{"v":"{text}"}}'.encode()) for text in texts)
+        known = {text for text, answer in zip(texts, answers, strict=True) if answer["outcome"] == "accepted"}
+        assert known == codes
+    assert (len(ALPHA2), len(ALPHA3)) == (249, 249)
+
+
+@pytest.mark.skipif(unicodedata.unidata_version != "14.0.0", reason=f"this is Unicode {unicodedata.unidata_version}")
+def test_the_assigned_set_is_that_of_python_3_11() -> None:
+    differing = [
+        code
+        for code in range(0x110000)
+        if text_assigned.is_assigned(chr(code)) != (unicodedata.category(chr(code)) != "Cn")
+    ]
+    assert differing == []
