@@ -90,7 +90,7 @@ def run(suite: Suite, candidate: Side, oracle: Oracle) -> Tally:
         tally.alone += None in expected
         for question, answer, other in zip(case.questions, answers, expected, strict=True):
             if other is not None and answer != other:
-                tally.wrong.append(f"{case.name}: {question} → {answer}, the oracle says {other}")
+                tally.wrong.append(f"{case.name}: {shown(question)} → {answer}, the oracle says {other}")
         judge(case, answers, tally)
     for exclusion, names in tally.excluded.items():
         if not names:
@@ -106,7 +106,8 @@ def judge(case: Case, answers: list[Answer], tally: Tally) -> None:
     covering = [exclusion for exclusion in tally.excluded if exclusion.covers(case.name)]
     match covering, agreed:
         case [], False:
-            tally.wrong.append(f"{case.name}: not agreed on: {case.questions} → {answers}")
+            asked = " and ".join(map(shown, case.questions))
+            tally.wrong.append(f"{case.name}: not agreed on: {asked} → {answers}")
         case [exclusion], False if exclusion.says == says:
             tally.excluded[exclusion].append(case.name)
         case [exclusion], False:
@@ -117,9 +118,14 @@ def judge(case: Case, answers: list[Answer], tally: Tally) -> None:
             tally.wrong.append(f"{case.name}: excluded more than once")
 
 
+def shown(question: Question) -> str:
+    """A question without what is the same in every question of a suite."""
+    return ", ".join(f"{name} {part!r}" for name, part in question.items() if name not in {"policy", "method"})
+
+
 def verdict(answers: list[Answer]) -> str:
     """`accepted`, or the code of the first answer that has one."""
-    said = (answer.get("code") or answer.get("policy_error") or answer["outcome"] for answer in answers)
+    said = (answer.get("code") or answer.get("policy_error") or answer.get("outcome", "no route") for answer in answers)
     return next((one for one in said if one != "accepted"), "accepted")
 
 
