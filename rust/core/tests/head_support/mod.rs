@@ -1,9 +1,8 @@
 //! Requests and policies for tests of the host and the headers.
 #![allow(dead_code)] // each test uses a part
 
-use crossfade_core::outcome::{Part, Stop};
-use crossfade_core::policy::{Policy, Route};
-use crossfade_core::{Request, Scratch, head};
+use crossfade_core::limit::{Hit, Limit, Limiter};
+use crossfade_core::{Outcome, Part, Policy, Request, Scratch, Timestamp, admit};
 
 pub type Lines = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -35,30 +34,38 @@ pub fn borrowed(lines: &[(Vec<u8>, Vec<u8>)]) -> Vec<(&[u8], &[u8])> {
     lines.iter().map(|(name, value)| (&name[..], &value[..])).collect()
 }
 
-/// Host and headers as `admit` runs them, but without the answer of a part that is rolled out.
-pub fn run(route: &Route, lines: &[(Vec<u8>, Vec<u8>)], scratch: &mut Scratch) -> Result<Part, Stop> {
-    let headers = borrowed(lines);
-    let request = request(&headers);
-    scratch.exercised.clear();
-    let host = head::host(route, &request, scratch)?;
-    let part = head::headers(route, &request, host, scratch)?;
-    Ok(head::with_host(&request, host, part, scratch))
+struct Open;
+
+impl Limiter for Open {
+    fn hit(&self, _: &Limit, _: &[u8], _: u64, now: Timestamp) -> Hit {
+        Hit { admitted: true, remaining: 1, reset: now.seconds() }
+    }
 }
 
-/// What is said of the lines of a request.
-pub fn said(policy: &Policy, lines: &[(Vec<u8>, Vec<u8>)]) -> Said {
-    let mut scratch = Scratch::new();
-    match run(&policy.routes[0], lines, &mut scratch) {
-        Ok(Part::Same) => {
-            assert!(scratch.exercised.is_empty(), "a rule is a change");
-            Said::Same
-        }
-        Ok(Part::Rewritten) => {
-            assert!(!scratch.exercised.is_empty(), "a change has a rule");
-            let lines: Lines = scratch.headers.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
-            Said::Rewritten(lines)
-        }
-        Err(Stop::Invalid(reason)) => Said::Invalid(reason.code.to_owned()),
-        Err(Stop::Outside { why, .. }) => Said::Unsupported(why.to_owned()),
+/// What is said of the lines of a request; the rules and remarks are in `scratch`.
+pub fn said_into(policy: &Policy, lines: &[(Vec<u8>, Vec<u8>)], scratch: &mut Scratch) -> Said {
+    let headers = borrowed(lines);
+    let request = request(&headers);
+    let route = policy.route_named("r").expect("the route");
+    match admit(policy, route, &Open, &request, Timestamp::from_micros(0), scratch) {
+        Ok(Outcome::Accepted(normalized)) => match normalized.headers {
+            Part::Same => {
+                assert!(scratch.exercised.is_empty(), "a rule is a change");
+                Said::Same
+            }
+            Part::Rewritten => {
+                assert!(!scratch.exercised.is_empty(), "a change has a rule");
+                let lines = scratch.headers.iter().map(|(name, value)| (name.to_vec(), value.to_vec()));
+                Said::Rewritten(lines.collect())
+            }
+        },
+        Ok(Outcome::Invalid(reason)) => Said::Invalid(reason.code.to_owned()),
+        Ok(Outcome::Limited { .. }) => unreachable!("the limiter is open"),
+        Err(unsupported) => Said::Unsupported(unsupported.0.to_owned()),
     }
+}
+
+/// The same without rules and remarks.
+pub fn said(policy: &Policy, lines: &[(Vec<u8>, Vec<u8>)]) -> Said {
+    said_into(policy, lines, &mut Scratch::new())
 }
