@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crossfade_core::Request;
 use crossfade_core::client::{Network, address};
 use crossfade_core::policy::ClientPolicy;
+use crossfade_core::{Policy, Request};
 use proptest::prelude::*;
 
 fn policy(trusted: &[(&str, u8)], ipv6_prefix: u8) -> ClientPolicy {
@@ -62,6 +62,47 @@ fn the_prefix_says_how_much_of_an_address_is_one_client() {
         let peer = Some("abcd:1:2:345::6");
         assert_eq!(client(&policy(&[], prefix), peer, &[]), expected);
     }
+}
+
+#[test]
+fn further_keys_say_what_else_is_one_client() {
+    let plain = policy(&[("10.0.0.0", 8)], 64);
+    let nat64 = ClientPolicy { nat64: true, ..plain.clone() };
+    let wide = ClientPolicy { ipv4_prefix: 20, ..nat64.clone() };
+    for (policy, peer, forwarded, expected) in [
+        (&plain, "64:ff9b::1.2.3.4", &[][..], "64:ff9b::/64"),
+        (&nat64, "64:ff9b::1.2.3.4", &[], "1.2.3.4"),
+        (&nat64, "64:FF9B::102:304%eth0", &[], "1.2.3.4"),
+        (&nat64, "64:ff9b:1::1.2.3.4", &[], "64:ff9b:1::/64"),
+        (&nat64, "64:ff9b::1:1.2.3.4", &[], "64:ff9b::/64"),
+        (&nat64, "64:ff9b::10.0.0.1", &[&b"64:ff9b::5.6.7.8, 64:ff9b::10.0.0.2"[..]], "5.6.7.8"),
+        (&plain, "64:ff9b::10.0.0.1", &[&b"64:ff9b::5.6.7.8"[..]], "64:ff9b::/64"),
+        (&wide, "1.2.255.4", &[], "1.2.240.0/20"),
+        (&wide, "::ffff:1.2.255.4", &[], "1.2.240.0/20"),
+        (&wide, "64:ff9b::1.2.255.4", &[], "1.2.240.0/20"),
+        (&wide, "2001:db8::1", &[], "2001:db8::/64"),
+        (&wide, "", &[], "unknown"),
+    ] {
+        assert_eq!(client(policy, Some(peer), forwarded), expected, "{peer}");
+    }
+}
+
+#[test]
+fn the_keys_of_the_file_arrive() {
+    let parse = |client: &str| {
+        let text = format!("version = 1\n[client]\n{client}\n[[route]]\nname = 'r'\nmatch = '* /r'\n");
+        Policy::parse("f", &text).map_err(|errors| errors.to_string())
+    };
+    let digest = |client: &str| parse(client).expect("a policy").routes[0].digest.to_string();
+    let keys = parse("nat64 = 'ipv4'\nipv4_prefix = 24\ntrusted_proxies = ['64:ff9a::/31']").expect("a policy").client;
+    assert_eq!((keys.nat64, keys.ipv4_prefix, keys.ipv6_prefix), (true, 24, 64));
+    assert_eq!(digest("nat64 = 'keep'\nipv4_prefix = 32"), digest(""));
+    assert_ne!(digest("nat64 = 'ipv4'"), digest(""));
+    assert_ne!(digest("ipv4_prefix = 24"), digest(""));
+    let refused = parse("trusted_proxies = ['64:ff9b::1.2.3.0/120']\nnat64 = 'ipv4'").expect_err("never matches");
+    assert!(refused.starts_with("f:3:20  [client]: \"64:ff9b::102:300/120\" can never match"), "{refused}");
+    assert!(parse("trusted_proxies = ['64:ff9b::1.2.3.0/120']").is_ok());
+    assert!(parse("ipv4_prefix = 33").expect_err("too many").contains("from 1 to 32"));
 }
 
 proptest! {

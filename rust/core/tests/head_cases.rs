@@ -2,6 +2,7 @@
 
 mod head_support;
 
+use crossfade_core::Policy;
 use head_support::{Said, policy, said};
 
 /// One side of a case: text, or JSON text whose characters are bytes.
@@ -53,12 +54,19 @@ fn check(part: &str, keys: &str, case: &str) {
     assert_eq!(said(&policy, &came), expected, "{part} {keys}\n{case}");
 }
 
+const CHAPTER: &str = include_str!("../../../docs/policy/headers.md");
+
+#[test]
+fn the_policies_of_the_chapter_are_policies() {
+    let blocks = CHAPTER.split("```toml\n").skip(1).map(|block| block.split("```").next().unwrap_or_default());
+    let read = blocks.map(|block| Policy::parse("headers.md", block).map_err(|errors| panic!("{errors}")));
+    assert_eq!(read.count(), 3);
+}
+
 #[test]
 fn the_cases_of_the_chapter_hold() {
-    let chapter = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/policy/headers.md"));
-    let chapter = chapter.expect("the chapter");
     let mut blocks = 0;
-    for block in chapter.split("\n```cases ").skip(1) {
+    for block in CHAPTER.split("\n```cases ").skip(1) {
         let block = &block[..block.find("\n```").expect("an end")];
         let (part, block) = block.split_once('\n').expect("lines");
         let (keys, cases) = block.split_once("---\n").expect("a line");

@@ -76,8 +76,9 @@ fn every_key_arrives() {
     assert_eq!((json.output, json.unknown, json.compare), (Profile::PythonUtf8, Unknown::Reject, CompareBody::Meaning));
     let names: Vec<_> = all.rules.iter().map(|rule| (&*rule.place, &*rule.operation)).collect();
     assert_eq!(names[0], ("path", "decode"), "the six rules of the target come first");
-    assert_eq!(names[6], ("title", "text"));
-    assert!(json.fields.iter().enumerate().all(|(index, field)| field.id == RuleId(index as u16 + 6)));
+    assert_eq!((names[6], names[7]), (("host", "normalize"), ("headers", "lower")), "then host and headers");
+    assert_eq!(names[15], ("title", "text"));
+    assert!(json.fields.iter().enumerate().all(|(index, field)| field.id == RuleId(index as u16 + 15)));
     let field = |path: &str| json.fields.iter().find(|field| &*field.path == path).expect("a field");
     assert_eq!((field("title").wrong_type, field("title").invalid), (Misfit::Keep, Misfit::Reject));
     let Op::Text(text) = &field("title").op else { panic!("a text") };

@@ -246,13 +246,19 @@ fn names(item: &Item<'_>, star: bool) -> Option<Vec<Name>> {
             item.file.complain(at, message, advice.to_owned());
         };
         let start = if star { text.strip_suffix('*').unwrap_or(text) } else { text };
-        if start.is_empty() && star && !text.is_empty() {
-            complain("leaves out every header", "put the start of a name before the star");
+        let mistake = if start.is_empty() && !text.is_empty() {
+            Some(("leaves out every header", "put the start of a name before the star"))
         } else if start.is_empty() || start.len() > MAX_NAME_BYTES || !start.bytes().all(is_token) {
-            complain("is no name of a header", "use letters, digits and !#$%&'+-.^_`|~, for example \"x-debug\"");
+            Some(("is no name of a header", "use letters, digits and !#$%&'+-.^_`|~, for example \"x-debug\""))
         } else if start.contains('*') {
             let advice = if star { "one trailing * stands for any rest of a name" } else { "write whole names here" };
-            complain("has a star where none can stand", advice);
+            Some(("has a star where none can stand", advice))
+        } else {
+            None
+        };
+        if let Some((what, advice)) = mistake {
+            complain(what, advice);
+            continue;
         }
         let lower: Box<str> = text.to_ascii_lowercase().into();
         let covers = |known: &Name| {
