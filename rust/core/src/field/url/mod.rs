@@ -23,10 +23,10 @@ pub struct Url {
 /// Where the parts of a URL are.
 struct Parts<'a> {
     scheme: &'static str,
+    own_port: u16,
     host: &'a str,
     is_bracketed: bool,
-    /// None if it is the scheme's own or not written.
-    port: Option<u16>,
+    port: &'a str,
     path: &'a str,
     query: Option<&'a str>,
     fragment: Option<&'a str>,
@@ -57,7 +57,7 @@ impl Url {
         if !host::push(parts.host, parts.is_bracketed, out) {
             return Err(HOST);
         }
-        if let Some(port) = parts.port {
+        if let Some(port) = read_port(parts.port)?.filter(|port| *port != parts.own_port) {
             out.push(':');
             push_port(port, out);
         }
@@ -101,18 +101,16 @@ fn split(text: &str) -> Result<Parts<'_>, Answer> {
     let (host, port) = match bracketed {
         Some(inner) => {
             let (host, port) = inner.split_once(']').ok_or(INVALID)?;
-            let port = if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(INVALID)?) };
-            (host, port)
+            (host, if port.is_empty() { port } else { port.strip_prefix(':').ok_or(INVALID)? })
         }
-        None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+        None => authority.split_once(':').unwrap_or((authority, "")),
     };
     if host.is_empty() {
         return Err(INVALID);
     }
-    let port = port.map_or(Ok(None), read_port)?.filter(|port| *port != own_port);
     let (behind, fragment) = cut(behind, '#');
     let (path, query) = cut(behind, '?');
-    Ok(Parts { scheme, host, is_bracketed: bracketed.is_some(), port, path, query, fragment })
+    Ok(Parts { scheme, own_port, host, is_bracketed: bracketed.is_some(), port, path, query, fragment })
 }
 
 fn cut(text: &str, at: char) -> (&str, Option<&str>) {
