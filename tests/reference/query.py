@@ -104,7 +104,7 @@ def single(policy: dict[str, Any], pairs: list[Pair], checks: Checks) -> list[Pa
         return pairs
     if duplicates in ("first", "last"):
         index = 0 if duplicates == "first" else -1
-        return [pair for pair in pairs if groups[pair.name][index] is pair]
+        return [group[index] for group in groups.values()]
     joined = [
         replace(group[0], value=b",".join(pair.value for pair in group), bare=False) if len(group) > 1 else group[0]
         for group in groups.values()

@@ -12,6 +12,7 @@ pub const OUTSIDE: &[(&str, &str)] = &[
     ("path.character", "invalid_path"),
     ("path.triplet", "invalid_path"),
     ("path.encoded_reserved", "invalid_path"),
+    ("path.encoded_special", "invalid_path"),
     ("path.dot_parameter", "invalid_path"),
     ("path.above_root", "invalid_path"),
     // query
@@ -66,6 +67,17 @@ pub const OUTSIDE: &[(&str, &str)] = &[
 /// Refusals of a request as a whole: those that a route can roll out one by one.
 pub const REFUSALS: &[&str] = &[
     "missing_key",
+    // path
+    "path_too_long",
+    "path_parameter",
+    // query
+    "too_many_parameters",
+    "unknown_parameter",
+    "bad_triplet",
+    "nul_parameter",
+    "parameter_too_long",
+    "duplicate_parameter",
+    "missing_parameter",
     // host
     "missing_host",
     "duplicate_host",

@@ -53,12 +53,15 @@ impl Rollouts {
 pub struct Checks<'a> {
     rollouts: &'a Rollouts,
     remarks: &'a mut Vec<Remark>,
+    /// Where the remarks of this part begin.
+    start: usize,
 }
 
 impl<'a> Checks<'a> {
     /// Checks that are rolled out as `rollouts` says and leave their remarks in `remarks`.
     pub fn new(rollouts: &'a Rollouts, remarks: &'a mut Vec<Remark>) -> Self {
-        Self { rollouts, remarks }
+        let start = remarks.len();
+        Self { rollouts, remarks, start }
     }
 
     /// A check fired. `Ok`: it is not enforced, the remark is made, and the step goes on as if it did not exist.
@@ -80,5 +83,21 @@ impl<'a> Checks<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// The same for a check of a byte or a pair, of which a part may hold a million: one remark stands for all.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    #[cold]
+    pub fn fired_once(&mut self, stop: Stop) -> Result<(), Stop> {
+        let before = self.remarks.len();
+        self.fired(stop)?;
+        let (earlier, now) = self.remarks.split_at(before);
+        if earlier[self.start..].iter().any(|remark| now.contains(remark)) {
+            self.remarks.truncate(before);
+        }
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ use crossfade_core::policy::{
     CompareBody, DifferenceRule, Dots, EncodedReserved, LimitsStand, Misfit, Outside, Profile, Rejects, RuleId, Sort,
     Unknown,
 };
+use crossfade_core::target::rule;
 
 const SURFACE: &str = include_str!("policy_cases/surface.toml");
 const EVERYTHING: &str = include_str!("policy_cases/everything.toml");
@@ -75,10 +76,10 @@ fn every_key_arrives() {
     let json = all.json.as_ref().expect("a body");
     assert_eq!((json.output, json.unknown, json.compare), (Profile::PythonUtf8, Unknown::Reject, CompareBody::Meaning));
     let names: Vec<_> = all.rules.iter().map(|rule| (&*rule.place, &*rule.operation)).collect();
-    assert_eq!(names[0], ("path", "decode"), "the six rules of the target come first");
-    assert_eq!((names[6], names[7]), (("host", "normalize"), ("headers", "lower")), "then host and headers");
-    assert_eq!(names[15], ("title", "text"));
-    assert!(json.fields.iter().enumerate().all(|(index, field)| field.id == RuleId(index as u16 + 15)));
+    assert_eq!(names[..13], rule::NAMES, "the rules of the target come first");
+    assert_eq!((names[13], names[14]), (("host", "normalize"), ("headers", "lower")), "then host and headers");
+    assert_eq!(names[22], ("title", "text"));
+    assert!(json.fields.iter().enumerate().all(|(index, field)| field.id == RuleId(index as u16 + 22)));
     let field = |path: &str| json.fields.iter().find(|field| &*field.path == path).expect("a field");
     assert_eq!((field("title").wrong_type, field("title").invalid), (Misfit::Keep, Misfit::Reject));
     let Op::Text(text) = &field("title").op else { panic!("a text") };
@@ -186,7 +187,8 @@ fn a_digest_follows_everything_that_decides() {
 /// What the documentation shows works as shown.
 #[test]
 fn every_example_of_the_documentation_is_a_policy() {
-    let blocks: Vec<&str> = include_str!("../../../docs/policy.md").split("```toml\n").skip(1).collect();
+    let pages = [include_str!("../../../docs/policy.md"), include_str!("../../../docs/policy/target.md")];
+    let blocks: Vec<&str> = pages.iter().flat_map(|page| page.split("```toml\n").skip(1)).collect();
     assert!(blocks.len() >= 5);
     for block in blocks {
         parse(block.split("```").next().unwrap_or_default());

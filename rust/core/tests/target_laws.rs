@@ -1,222 +1,231 @@
-//! Laws of the canonical target: total, idempotent, bounded, and the cases that attackers made famous.
+//! Laws of the canonical target, for every policy that compiles: total, idempotent, bounded, and of linear cost.
 
-use crossfade_core::outcome::{Part, Reason, Stop};
-use crossfade_core::policy::{Dots, EncodedReserved, NamePattern, Outside, QueryPolicy, RuleId, Sort, TargetPolicy};
-use crossfade_core::rollout::{Checks, Rollouts};
-use crossfade_core::target::{path, query, rule};
+use std::time::{Duration, Instant};
+
+use crossfade_core::limit::{Hit, Limit, Limiter};
+use crossfade_core::target::{path::most_path_bytes, query::most_query_bytes};
+use crossfade_core::{Outcome, Part, Policy, Request, Scratch, Timestamp, Unsupported, admit};
 use proptest::prelude::*;
 
-const CLAMP: TargetPolicy =
-    TargetPolicy { merge_slashes: true, dots: Dots::Clamp, encoded_reserved: EncodedReserved::Outside, query: None };
+struct Open;
 
-type Said = Result<(Vec<u8>, Vec<RuleId>), Stop>;
-
-fn path_of(policy: &TargetPolicy, raw: &[u8]) -> Said {
-    let (mut out, mut exercised) = (b"left over".to_vec(), Vec::new());
-    let (rollouts, mut remarks) = (Rollouts::default(), Vec::new());
-    let mut checks = Checks::new(&rollouts, &mut remarks);
-    let part = path::normalize(policy, raw, &mut out, &mut exercised, &mut checks)?;
-    assert_eq!(part == Part::Rewritten, !exercised.is_empty(), "a change has a rule, and a rule is a change");
-    Ok(if part == Part::Same { (raw.to_vec(), exercised) } else { (out, exercised) })
-}
-
-fn query_of(policy: &QueryPolicy, raw: &[u8]) -> Said {
-    let (mut out, mut exercised, mut work) = (b"left over".to_vec(), Vec::new(), query::Work::default());
-    let (rollouts, mut remarks) = (Rollouts::default(), Vec::new());
-    let mut checks = Checks::new(&rollouts, &mut remarks);
-    let part = query::normalize(policy, raw, &mut out, &mut work, &mut exercised, &mut checks)?;
-    assert_eq!(part == Part::Rewritten, !exercised.is_empty(), "a change has a rule, and a rule is a change");
-    Ok(if part == Part::Same { (raw.to_vec(), exercised) } else { (out, exercised) })
-}
-
-fn unsupported(why: &'static str) -> Said {
-    Err(Stop::outside(why))
-}
-
-/// What comes out, and the rules that did it.
-#[test]
-fn paths_come_out_in_one_spelling() {
-    const SAME: [RuleId; 0] = [];
-    for (raw, canonical, rules) in [
-        ("/", "/", &SAME[..]),
-        ("/a/b", "/a/b", &[]),
-        ("/a/", "/a/", &[]),
-        ("/.hidden/..a/...", "/.hidden/..a/...", &[]),
-        ("/a%20b%22%C3%A9%FF%00%25", "/a%20b%22%C3%A9%FF%00%25", &[]),
-        ("/%7e%41%2D", "/~A-", &[rule::DECODE]),
-        ("/%c3%a9", "/%C3%A9", &[rule::DECODE]),
-        ("/[a|b]\"", "/%5Ba%7Cb%5D%22", &[rule::DECODE]),
-        ("//", "/", &[rule::SLASHES]),
-        ("//a///b//", "/a/b/", &[rule::SLASHES]),
-        ("/a/./b", "/a/b", &[rule::DOTS]),
-        ("/a/.", "/a", &[rule::DOTS]),
-        ("/a/./", "/a/", &[rule::DOTS]),
-        ("/a/..", "/", &[rule::DOTS]),
-        ("/a/b/../", "/a/", &[rule::DOTS]),
-        ("/../../etc/passwd", "/etc/passwd", &[rule::DOTS]),
-        ("/a//../b", "/b", &[rule::SLASHES, rule::DOTS]),
-        ("/a/%2e%2E/b", "/b", &[rule::DECODE, rule::DOTS]),
-        // Decoded once and never again.
-        ("/%252e%252e%252f", "/%252e%252e%252f", &[]),
-        ("/%2541", "/%2541", &[]),
-        ("/%25%32%65", "/%252e", &[rule::DECODE]),
-        ("/a/..%00/b", "/a/..%00/b", &[]),
-    ] {
-        assert_eq!(path_of(&CLAMP, raw.as_bytes()), Ok((canonical.into(), rules.into())), "{raw}");
+impl Limiter for Open {
+    fn hit(&self, _: &Limit, _: &[u8], _: u64, now: Timestamp) -> Hit {
+        Hit { admitted: true, remaining: 1, reset: now.seconds() }
     }
 }
 
-#[test]
-fn what_can_be_read_in_two_ways_is_outside() {
-    for (raw, why) in [
-        ("", "path.form"),
-        ("*", "path.form"),
-        ("http://host/a", "path.form"),
-        ("/%2e%2e%2f", "path.encoded_reserved"),
-        ("/a%2Fb", "path.encoded_reserved"),
-        ("/a%3b", "path.encoded_reserved"),
-        ("/..;/admin", "path.dot_parameter"),
-        ("/a/.;x=1/b", "path.dot_parameter"),
-        ("/%2e%2e;/admin", "path.dot_parameter"),
-        ("/a\\b", "path.character"),
-        ("/a b", "path.character"),
-        ("/a#b", "path.character"),
-        ("/a?b", "path.character"),
-        ("/é", "path.character"),
-        ("/%", "path.triplet"),
-        ("/%4", "path.triplet"),
-        ("/%zz", "path.triplet"),
-        ("/%u0041", "path.triplet"),
-    ] {
-        assert_eq!(path_of(&CLAMP, raw.as_bytes()), unsupported(why), "{raw}");
-    }
-    let refused = path_of(&CLAMP, b"/%2f").map_err(|stop| stop.answer(Outside::Reject));
-    assert_eq!(refused, Err(Ok(Reason::whole("invalid_path"))));
+type Said = Result<Result<(Vec<u8>, Vec<u8>), &'static str>, Unsupported>;
+
+/// Path and query that go on, or the refusal.
+fn decide(policy: &Policy, scratch: &mut Scratch, raw_path: &[u8], query: &[u8]) -> Said {
+    let request = Request { method: b"GET", raw_path, query, headers: &[], peer: None, body: b"", given: &[] };
+    let route = policy.route_named("all").expect("the route");
+    let normalized = match admit(policy, route, &Open, &request, Timestamp::from_micros(0), scratch)? {
+        Outcome::Accepted(normalized) => normalized,
+        Outcome::Invalid(reason) => return Ok(Err(reason.code)),
+        Outcome::Limited { .. } => unreachable!("no limits"),
+    };
+    let part = |part, raw: &[u8], written: &[u8]| if part == Part::Same { raw.to_vec() } else { written.to_vec() };
+    Ok(Ok((part(normalized.path, raw_path, &scratch.path), part(normalized.query, query, &scratch.query))))
 }
 
-#[test]
-fn the_policy_chooses_the_steps() {
-    let say = |policy: TargetPolicy, raw: &str| path_of(&policy, raw.as_bytes()).map(|(path, _)| path);
-    let strict = TargetPolicy { dots: Dots::Strict, ..CLAMP };
-    assert_eq!(say(strict.clone(), "/a/../b"), Ok(b"/b".to_vec()));
-    assert_eq!(say(strict, "/a/../../b"), Err(Stop::outside("path.above_root")));
-    assert_eq!(say(TargetPolicy { dots: Dots::Keep, ..CLAMP }, "/a//../..;"), Ok(b"/a/../..;".to_vec()));
-    let slashes = TargetPolicy { merge_slashes: false, ..CLAMP };
-    assert_eq!(say(slashes.clone(), "/a//b"), Ok(b"/a//b".to_vec()));
-    assert_eq!(say(slashes, "/a//../b"), Ok(b"/a/b".to_vec()));
-    let keep = TargetPolicy { encoded_reserved: EncodedReserved::Keep, ..CLAMP };
-    assert_eq!(say(keep, "/a%2f%3A"), Ok(b"/a%2F%3A".to_vec()));
-}
-
-fn pages() -> QueryPolicy {
-    let pattern = |text: &str, prefix| NamePattern { text: text.into(), prefix };
-    QueryPolicy { drop: vec![pattern("utm_", true), pattern("gclid", false)], sort: Sort::ByPair, space_as_plus: true }
-}
-
-#[test]
-fn queries_come_out_as_urlencode_writes_them() {
-    for (raw, canonical, rules) in [
-        ("", "", &[][..]),
-        ("a=1&b=2", "a=1&b=2", &[]),
-        ("b=2&a=1", "a=1&b=2", &[rule::SORT]),
-        ("a=2&a=1", "a=1&a=2", &[rule::SORT]),
-        ("a&=&b", "=&a=&b=", &[rule::SORT, rule::ENCODE]),
-        ("&&a=1&", "a=1", &[rule::ENCODE]),
-        ("a=b=c", "a=b%3Dc", &[rule::ENCODE]),
-        ("a=%7e+%20*", "a=~++%2A", &[rule::ENCODE]),
-        ("a=%zz%", "a=%25zz%25", &[rule::ENCODE]),
-        ("a=%c3%a9", "a=%C3%A9", &[rule::ENCODE]),
-        ("a=%00", "a=%00", &[]),
-        ("utm_source=x", "", &[rule::DROP]),
-        ("%75tm_=x&b=1&gclid&gclid2=1", "b=1&gclid2=1", &[rule::DROP]),
-        // What is dropped may hold anything.
-        ("a=1&utm_source=%FF", "a=1", &[rule::DROP]),
-        // By code point, not by UTF-16 unit.
-        ("a=%F0%90%80%80&a=%EF%BF%BD", "a=%EF%BF%BD&a=%F0%90%80%80", &[rule::SORT]),
-    ] {
-        assert_eq!(query_of(&pages(), raw.as_bytes()), Ok((canonical.into(), rules.into())), "{raw}");
-    }
-    for (raw, why) in [
-        (&b"a=%FF"[..], "query.utf8"),
-        (b"%C3=%A9", "query.utf8"),
-        (b"a=%ED%A0%80", "query.utf8"),
-        (b"a=\xc3\xa9", "query.character"),
-        (b"\xe9=1", "query.character"),
-    ] {
-        assert_eq!(query_of(&pages(), raw), unsupported(why), "{raw:?}");
-    }
-}
-
-#[test]
-fn the_order_is_stable_by_name_or_kept() {
-    let by_name = QueryPolicy { sort: Sort::ByName, space_as_plus: false, ..pages() };
-    assert_eq!(
-        query_of(&by_name, b"b=1&a=2&a=1+").expect("in"),
-        (b"a=2&a=1%20&b=1".to_vec(), vec![rule::SORT, rule::ENCODE])
+fn policy(path: &str, query: &str, rollout: &str) -> Option<Policy> {
+    let text = format!(
+        "version = 1\n[[route]]\nname = \"all\"\nmatch = \"* /{{path*}}\"\nrollout = {{ {rollout} }}\n\
+         [route.target]\n{path}\n[route.target.query]\n{query}\n"
     );
-    let kept = QueryPolicy { sort: Sort::No, ..pages() };
-    assert_eq!(query_of(&kept, b"b=1&a=2").expect("in").0, b"b=1&a=2");
-    // More pairs than a small sort holds, all equal but for their place.
-    let raw: String = (0..1000).map(|n| format!("b={n}&a={n}&")).collect();
-    let (sorted, _) = query_of(&by_name, raw.as_bytes()).expect("in");
-    let expected: Vec<String> =
-        ["a", "b"].iter().flat_map(|name| (0..1000).map(move |n| format!("{name}={n}"))).collect();
-    assert_eq!(String::from_utf8(sorted).expect("ASCII"), expected.join("&"));
+    Policy::parse("f", &text).ok()
 }
 
-/// A long target costs its length, not its square: these would take minutes.
-#[test]
-fn hostile_targets_are_bounded() {
-    let deep = "/a/..".repeat(200_000);
-    assert_eq!(path_of(&CLAMP, deep.as_bytes()).expect("in").0, b"/");
-    let pairs: String = (0..100_000).rev().map(|n| format!("p{n:06}=&")).collect();
-    assert_eq!(query_of(&pages(), pairs.as_bytes()).expect("in").0.len(), 100_000 * 9 - 1);
-    assert_eq!(query_of(&pages(), &b"a&".repeat(1 << 20)), unsupported("query.length"));
+/// One of the lines, or none.
+fn line(lines: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just(""), prop::sample::select(lines)]
 }
 
-fn any_policy() -> impl Strategy<Value = TargetPolicy> {
-    let dots = prop_oneof![Just(Dots::Clamp), Just(Dots::Strict), Just(Dots::Keep)];
-    let reserved = prop_oneof![Just(EncodedReserved::Outside), Just(EncodedReserved::Keep)];
-    (any::<bool>(), dots, reserved).prop_map(|(merge_slashes, dots, encoded_reserved)| TargetPolicy {
-        merge_slashes,
-        dots,
-        encoded_reserved,
-        query: None,
+fn any_path_policy() -> impl Strategy<Value = String> {
+    let keys = (
+        line(&["max_bytes = 1", "max_bytes = 12", "max_bytes = 40"]),
+        line(&["backslash = 'slash'"]),
+        line(&["encoded_reserved = 'keep'", "encoded_reserved = ['%2F', '%3B']"]),
+        line(&["encoded_special = 'outside'"]),
+        line(&["params = 'strip'", "params = 'reject'"]),
+        line(&["merge_slashes = false"]),
+        line(&["dots = 'strict'", "dots = 'keep'"]),
+        line(&["trailing_slash = 'strip'", "trailing_slash = 'add'"]),
+        line(&["case = 'ascii_lower'"]),
+    );
+    keys.prop_map(|(a, b, c, d, e, f, g, h, i)| [a, b, c, d, e, f, g, h, i].join("\n"))
+}
+
+fn any_query_policy() -> impl Strategy<Value = String> {
+    let names = (
+        line(&["drop = ['b', 'utm_*']", "drop = ['@trackers']", "drop = ['a*']"]),
+        line(&["allow = ['a', 'b']", "allow = ['a*', 'utm_id', '', 'z']", "allow = []"]),
+        line(&["unknown = 'reject'", "unknown = 'drop'"]),
+        line(&["required = ['a']", "required = ['a', 'b']", "required = ['a ']"]),
+        line(&["default = { z = '1' }", "default = { z = '12345', '' = \"\\u0000é\" }"]),
+        line(&["duplicates = 'first'", "duplicates = 'last'", "duplicates = 'join'", "duplicates = 'reject'"]),
+    );
+    let values = (
+        line(&["bad_triplet = 'reject'"]),
+        line(&["nul = 'reject'"]),
+        line(&["bare = 'keep'"]),
+        line(&["sort = 'name'", "sort = 'pair'"]),
+        line(&["space = '%20'"]),
+        line(&["max_params = 2", "max_params = 5"]),
+        line(&["max_name_bytes = 1", "max_name_bytes = 2"]),
+        line(&["max_value_bytes = 3", "max_value_bytes = 5"]),
+    );
+    (names, values).prop_map(|((a, b, c, d, e, f), (g, h, i, j, k, l, m, n))| {
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n].join("\n")
     })
 }
 
-fn any_query_policy() -> impl Strategy<Value = QueryPolicy> {
-    (prop_oneof![Just(Sort::No), Just(Sort::ByName), Just(Sort::ByPair)], any::<bool>())
-        .prop_map(|(sort, space_as_plus)| QueryPolicy { sort, space_as_plus, ..pages() })
+const CODES: [&str; 19] = [
+    "path_too_long",
+    "path.form",
+    "path.character",
+    "path.triplet",
+    "path.encoded_reserved",
+    "path.encoded_special",
+    "path.dot_parameter",
+    "path_parameter",
+    "path.above_root",
+    "query.length",
+    "too_many_parameters",
+    "query.character",
+    "unknown_parameter",
+    "query.utf8",
+    "bad_triplet",
+    "nul_parameter",
+    "parameter_too_long",
+    "duplicate_parameter",
+    "missing_parameter",
+];
+
+fn any_rollout() -> impl Strategy<Value = String> {
+    let some = prop::sample::subsequence(&CODES[..], 0..=CODES.len());
+    prop_oneof![Just(Vec::new()), some]
+        .prop_map(|codes| codes.iter().map(|code| format!("\"{code}\" = \"observe\"")).collect::<Vec<_>>().join(", "))
+}
+
+fn any_path() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        4 => prop::sample::select(&["/", "/", "//", ".", "..", ";", "..;", "\\", "%2e", "%", "A", "b"][..])
+            .prop_map(|piece| piece.as_bytes().to_vec()),
+        2 => "%[0-9a-fA-F]{2}|[ -~]|%2[eEfF]|%5[cC]|%3[bB]".prop_map(String::into_bytes),
+        1 => any::<u8>().prop_map(|byte| vec![byte]),
+    ];
+    (prop::bool::weighted(0.95), prop::collection::vec(piece, 0..16)).prop_map(|(slash, pieces)| {
+        let start: &[u8] = if slash { b"/" } else { b"" };
+        [start, &pieces.concat()].concat()
+    })
+}
+
+fn any_query() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        6 => prop::sample::select(&["&", "&", "=", "a", "b", "a=1", "&a", "z", "utm_id", "+", ",", "%", "%00"][..])
+            .prop_map(|piece| piece.as_bytes().to_vec()),
+        2 => "%[0-9a-fA-F]{2}|[ -~]|%C3%A9|%61".prop_map(String::into_bytes),
+        1 => any::<u8>().prop_map(|byte| vec![byte]),
+    ];
+    prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
+    /// What goes on would go on as it is, and it is not longer than it may get.
     #[test]
-    fn a_canonical_path_is_its_own_canonical_form(
-        policy in any_policy(),
-        pieces in prop::collection::vec("/|/|\\.|\\.\\.|;|[ -~]|%[0-9a-fA-F]{2}|%2[eEfF]", 0..20),
+    fn what_goes_on_is_its_own_canonical_form(
+        path_policy in any_path_policy(),
+        query_policy in any_query_policy(),
+        rollout in any_rollout(),
+        path in any_path(),
+        query in any_query(),
     ) {
-        if let Ok((once, _)) = path_of(&policy, format!("/{}", pieces.concat()).as_bytes()) {
-            prop_assert_eq!(path_of(&policy, &once), Ok((once, Vec::new())));
+        let Some(policy) = policy(&path_policy, &query_policy, &rollout) else { return Ok(()) };
+        let mut scratch = Scratch::new();
+        let target = policy.routes[0].target.as_ref().expect("a target");
+        let queries = target.query.as_ref().expect("a query");
+        for (path, query) in [(&path[..], &b"a=1"[..]), (b"/", &query)] {
+            if let Ok(Ok(once)) = decide(&policy, &mut scratch, path, query) {
+                prop_assert!(once.0.len() <= most_path_bytes(target, path.len()));
+                prop_assert!(once.1.len() <= most_query_bytes(queries, query.len()));
+                prop_assert_eq!(decide(&policy, &mut scratch, &once.0, &once.1), Ok(Ok(once)));
+                prop_assert!(scratch.exercised.is_empty());
+            }
         }
     }
 
+    /// A check that is watched lets through what it refused, and changes nothing of what it did not refuse.
     #[test]
-    fn a_canonical_query_is_its_own_canonical_form(
-        policy in any_query_policy(),
-        pieces in prop::collection::vec("&|=|\\+|utm_|[ -~]|%[0-9a-fA-F]{2}|%C3%A9", 0..30),
+    fn a_watched_check_only_lets_more_through(
+        path_policy in any_path_policy(),
+        query_policy in any_query_policy(),
+        path in any_path(),
+        query in any_query(),
+        code in prop::sample::select(&CODES[..]),
     ) {
-        if let Ok((once, _)) = query_of(&policy, pieces.concat().as_bytes()) {
-            prop_assert_eq!(query_of(&policy, &once), Ok((once, Vec::new())));
-        }
+        let Some(enforced) = policy(&path_policy, &query_policy, "") else { return Ok(()) };
+        let watched = policy(&path_policy, &query_policy, &format!("'{code}' = 'observe'")).expect("it compiled before");
+        let mut scratch = Scratch::new();
+        let before = decide(&enforced, &mut scratch, &path, &query);
+        let after = decide(&watched, &mut scratch, &path, &query);
+        let refused = match before {
+            Err(Unsupported(why)) => why == code,
+            Ok(ref said) => *said == Err(code),
+        };
+        prop_assert_eq!(scratch.remarks.iter().any(|remark| remark.code == code), refused);
+        prop_assert!(refused || before == after, "{before:?} {after:?}");
+        prop_assert!(scratch.remarks.len() <= 1);
     }
 
     #[test]
-    fn every_input_gets_an_answer(policy in any_policy(), queries in any_query_policy(), raw in any::<Vec<u8>>()) {
-        let _ = path_of(&policy, &raw);
-        let _ = path_of(&policy, &[b"/", &raw[..]].concat());
-        let _ = query_of(&queries, &raw);
+    fn every_input_gets_an_answer(
+        path_policy in any_path_policy(),
+        query_policy in any_query_policy(),
+        path in any::<Vec<u8>>(),
+        query in any::<Vec<u8>>(),
+    ) {
+        let Some(policy) = policy(&path_policy, &query_policy, "") else { return Ok(()) };
+        let mut scratch = Scratch::new();
+        let _ = decide(&policy, &mut scratch, &path, b"");
+        let _ = decide(&policy, &mut scratch, &[b"/", &path[..]].concat(), b"");
+        let _ = decide(&policy, &mut scratch, b"/", &query);
     }
+}
+
+/// A long target costs its length, not its square: those would take minutes.
+#[test]
+fn hostile_targets_are_bounded() {
+    const SOON: Duration = Duration::from_secs(20);
+    let start = Instant::now();
+    let mut scratch = Scratch::new();
+    let all = |query: &str| policy("params = 'strip'\ntrailing_slash = 'strip'", query, "'path.triplet' = 'observe'");
+    let plain = all("").expect("a policy");
+    let mut path = |raw: String| decide(&plain, &mut scratch, raw.as_bytes(), b"").expect("in").expect("in").0;
+    assert_eq!(path("/a/..".repeat(200_000)), b"/");
+    assert_eq!(path(format!("/a{}", "/".repeat(1_000_000))), b"/a");
+    assert_eq!(path(format!("/a{}", ";x=1".repeat(200_000))), b"/a");
+    assert_eq!(path(format!("/{}", "%".repeat(200_000))).len(), 1 + 600_000);
+    assert_eq!(scratch.remarks.len(), 1, "one remark stands for all");
+    let mut query = |policy: &str, raw: &str| {
+        let policy = all(policy).expect("a policy");
+        decide(&policy, &mut scratch, b"/", raw.as_bytes()).map(|said| said.map(|(_, query)| query))
+    };
+    let falling: String = (0..100_000).rev().map(|n| format!("p{n:06}=&")).collect();
+    assert_eq!(query("sort = 'pair'", &falling).expect("in").expect("in").len(), 100_000 * 9 - 1);
+    let same = "a=1&".repeat(100_000);
+    assert_eq!(query("duplicates = 'first'", &same), Ok(Ok(b"a=1".to_vec())));
+    assert_eq!(query("duplicates = 'last'", &same), Ok(Ok(b"a=1".to_vec())));
+    assert_eq!(query("duplicates = 'join'", &same).expect("in").expect("in").len(), 2 + 100_000 + 3 * 99_999);
+    assert_eq!(query("duplicates = 'reject'", &falling), Ok(Ok(falling.trim_end_matches('&').into())));
+    // Long names that differ only at their ends are the worst for a comparison.
+    let long: String = (0..1_000).map(|n| format!("{}{n}&", "x".repeat(1_000))).collect();
+    assert_eq!(query("duplicates = 'reject'\nbare = 'keep'", &long).expect("in").expect("in").len(), long.len() - 1);
+    assert_eq!(query("", &"a&".repeat(1 << 20)), Err(Unsupported("query.length")));
+    assert_eq!(query("", &"'".repeat(1 << 19)), Err(Unsupported("query.length")), "it would go on with 1.5 MiB");
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
 }

@@ -199,7 +199,9 @@ impl Row {
             rules: rules
                 .iter()
                 .zip(&exercised.rules)
-                .map(|(rule, &exercised)| RuleReport {
+                .enumerate()
+                .filter(|(index, _)| route.is_some_and(|route| route.can_take(RuleId(*index as u16))))
+                .map(|(_, (rule, &exercised))| RuleReport {
                     place: rule.place.to_string(),
                     operation: rule.operation.to_string(),
                     exercised,

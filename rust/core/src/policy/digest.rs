@@ -5,10 +5,11 @@
 //! the scope of the store – and how bodies are compared. It leaves out the gate, known differences, the file's name and
 //! layout, and other routes.
 
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 
 use super::{
-    AboveCap, Bounds, ClientPolicy, FieldRule, HeadersPolicy, HostPolicy, JsonPolicy, Languages, Route, TargetPolicy,
+    AboveCap, Bounds, ClientPolicy, FieldRule, HeadersPolicy, HostPolicy, JsonPolicy, Languages, QueryPolicy, Route,
+    TargetPolicy,
 };
 use crate::field::Op;
 use crate::key::{KeyTemplate, OnMissing};
@@ -90,12 +91,45 @@ fn target(text: &mut Text, policy: &TargetPolicy) {
     text.line("merge_slashes", policy.merge_slashes);
     text.line("dots", format_args!("{:?}", policy.dots));
     text.line("encoded_reserved", format_args!("{:?}", policy.encoded_reserved));
-    let Some(query) = &policy.query else { return };
-    for pattern in &query.drop {
+    let unsaid = TargetPolicy::default();
+    text.unless("path.max_bytes", &policy.max_bytes, &unsaid.max_bytes);
+    text.unless("path.backslash", &policy.backslash, &unsaid.backslash);
+    text.unless("path.encoded_special", &policy.encoded_special, &unsaid.encoded_special);
+    text.unless("path.params", &policy.params, &unsaid.params);
+    text.unless("path.trailing_slash", &policy.trailing_slash, &unsaid.trailing_slash);
+    text.unless("path.case", &policy.case, &unsaid.case);
+    if let Some(policy) = &policy.query {
+        query(text, policy);
+    }
+}
+
+fn query(text: &mut Text, query: &QueryPolicy) {
+    for pattern in &*query.drop {
         text.line(if pattern.prefix { "drop_prefix" } else { "drop" }, &pattern.text);
     }
     text.line("sort", format_args!("{:?}", query.sort));
     text.line("space_as_plus", query.space_as_plus);
+    let unsaid = QueryPolicy::default();
+    text.unless("query.bad_triplet", &query.bad_triplet, &unsaid.bad_triplet);
+    text.unless("query.nul", &query.nul, &unsaid.nul);
+    text.unless("query.bare", &query.bare, &unsaid.bare);
+    text.unless("query.duplicates", &query.duplicates, &unsaid.duplicates);
+    text.unless("query.max_params", &query.max_params, &unsaid.max_params);
+    text.unless("query.max_name_bytes", &query.max_name_bytes, &unsaid.max_name_bytes);
+    text.unless("query.max_value_bytes", &query.max_value_bytes, &unsaid.max_value_bytes);
+    if let Some(allow) = &query.allow {
+        text.line("query.unknown", format_args!("{:?}", allow.unknown));
+        for pattern in &*allow.names {
+            text.line(if pattern.prefix { "query.allow_prefix" } else { "query.allow" }, &pattern.text);
+        }
+    }
+    for name in query.expected.required() {
+        text.line("query.required", name);
+    }
+    for (name, value) in query.expected.defaults() {
+        text.line("query.default", name);
+        text.line("query.default_value", value);
+    }
 }
 
 fn host(text: &mut Text, policy: &HostPolicy) {
@@ -215,6 +249,13 @@ fn text_rule(text: &mut Text, rule: &crate::field::text::Text) {
 struct Text(u64);
 
 impl Text {
+    /// A line for a value that is not `unsaid`, so that a key that came later leaves other digests as they were.
+    fn unless<T: Debug + PartialEq>(&mut self, name: &str, value: &T, unsaid: &T) {
+        if value != unsaid {
+            self.line(name, format_args!("{value:?}"));
+        }
+    }
+
     /// One line; the length keeps one value from looking like two.
     fn line(&mut self, name: &str, value: impl Display) {
         let value = value.to_string();

@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use crate::target::path::{Canonical, is_canonical_segment};
+use crate::target::spelling::{Canonical, is_canonical_segment};
 
 /// A method and a path template: `POST /api/{resource}`, `GET|HEAD /{path*}`, `* /repos/{rest*}`.
 #[derive(Debug, Clone, PartialEq, Eq)]

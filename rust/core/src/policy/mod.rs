@@ -9,6 +9,7 @@ mod contradictions;
 mod defaults;
 mod digest;
 mod error;
+mod expected;
 mod fields;
 mod file;
 mod gate;
@@ -20,18 +21,22 @@ mod json;
 mod languages;
 mod limits;
 mod matching;
+mod names;
 mod operations;
 mod paths;
+mod query;
 mod rollout;
 mod routes;
 mod rule;
 mod suggest;
 mod target;
 mod text;
+pub mod trackers;
 mod values;
 
 pub use client::ClientPolicy;
 pub use error::{Errors, PolicyError};
+pub use expected::Expected;
 pub use fields::{Empty, FieldNode, FieldRule, Misfit, Null};
 pub use gate::{DifferenceRule, GatePolicy, KnownDifference};
 pub use headers::{HeaderBounds, HeadersPolicy, Underscore};
@@ -39,7 +44,11 @@ pub use host::HostPolicy;
 pub use json::{Bounds, CompareBody, JsonPolicy, Profile, Unknown};
 pub use languages::{Languages, Negotiation};
 pub use matching::{Pattern, Segment};
-pub use target::{Dots, EncodedReserved, NamePattern, QueryPolicy, Sort, TargetPolicy};
+pub use names::{NamePattern, Names};
+pub use query::{Allow, BadTriplet, Bare, Duplicates, Nul, QueryPolicy, Sort, UnknownParameter};
+pub use target::{
+    Backslash, Dots, EncodedReserved, EncodedSpecial, Params, PathCase, Reserved, TargetPolicy, TrailingSlash,
+};
 
 use crate::limit::{Limit, LimitId};
 use crate::rollout::Rollouts;
@@ -94,7 +103,7 @@ pub struct Route {
     pub max_body: Option<usize>,
     /// JSON body, if the route normalises it.
     pub json: Option<JsonPolicy>,
-    /// Every rule of the route that can change something, by [`RuleId`]; used for reports of what was never exercised.
+    /// Names of the steps and rules of the route by [`RuleId`], for reports; [`Route::can_take`] says which it can take.
     pub rules: Vec<RuleName>,
     /// Digest of what decides this route: matching, normalisation, keys and limits. 16 hex digits.
     pub digest: Box<str>,
@@ -160,6 +169,18 @@ pub enum Rejects {
     Control,
     /// RFC 9457 problem details.
     ProblemJson,
+}
+
+impl Route {
+    /// Whether the route's policy can take a step of [`Route::rules`], so that a report may miss it in the traffic.
+    pub fn can_take(&self, rule: RuleId) -> bool {
+        match &self.target {
+            Some(target) if usize::from(rule.0) < crate::target::rule::NAMES.len() => {
+                crate::target::rule::applies(target, rule)
+            }
+            _ => true,
+        }
+    }
 }
 
 impl Policy {
