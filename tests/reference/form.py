@@ -71,7 +71,7 @@ def settled(policy: dict[str, Any], pairs: Pairs, checks: Checks) -> Pairs:
         case "first":
             return [pair for index, pair in enumerate(pairs) if pair[0] not in names[:index]]
         case "last":
-            return [pair for index, pair in enumerate(pairs) if pair[0] not in names[index + 1 :]]
+            return list(dict(pairs).items())
         case "reject" if len(set(names)) < len(names):
             checks.fired(Refused("duplicate_field"))
     return pairs

@@ -39,6 +39,11 @@ pub const OUTSIDE: &[(&str, &str)] = &[
     ("json.duplicate_key", "duplicate_key"),
     ("json.lone_surrogate", "lone_surrogate"),
     ("json.number_length", "number_length"),
+    // forms
+    ("form.content_type", "content_type"),
+    ("form.multipart", "content_type"),
+    ("form.character", "invalid_form"),
+    ("form.utf8", "invalid_form"),
     // text
     ("text.separator", "invalid_text"),
     ("text.unassigned", "invalid_text"),
@@ -102,6 +107,11 @@ pub const REFUSALS: &[&str] = &[
     "string_too_long",
     "unknown_field",
     "jcs_number",
+    // forms
+    "too_many_fields",
+    "name_too_long",
+    "value_too_long",
+    "duplicate_field",
 ];
 
 /// Refusals by a field's rule, which is rolled out as a whole.

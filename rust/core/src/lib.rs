@@ -11,6 +11,7 @@
 //! | [`client`], [`key`] | who is asking, and the text that a limit counts under |
 //! | [`target`] | canonical path and query |
 //! | [`body`] | how large a body may be, and what reads it |
+//! | [`form`] | forms: pairs of names and values |
 //! | [`json`], [`field`] | the one-pass body rewrite and the rules for single values |
 //! | [`limit`] | the strategies, as steps on a state that somebody else stores |
 //! | [`codes`], [`rollout`] | what a decision can say, and checks that are watched before they bite |
@@ -22,6 +23,7 @@ pub mod body;
 pub mod client;
 pub mod codes;
 pub mod field;
+pub mod form;
 pub mod head;
 pub mod json;
 pub mod key;

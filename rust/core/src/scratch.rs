@@ -27,6 +27,8 @@ pub struct Scratch {
     pub json: crate::json::Work,
     /// Work space of the host and the headers.
     pub head: crate::head::Work,
+    /// Work space of a form body.
+    pub form: crate::form::Work,
     /// Work space of the query.
     pub pairs: crate::target::query::Work,
     keys: Vec<u8>,

@@ -3,6 +3,7 @@
 use super::run::Runs;
 use super::style::Style;
 use super::walk::Walk;
+use crate::body::judge;
 use crate::policy::{FieldNode, FieldRule};
 use crate::rollout::{Remark, Rollout};
 
@@ -102,10 +103,7 @@ impl<'a> Walk<'a> {
 
     /// An enforced rule did something; another one would have, and `code` says what.
     pub(super) fn did(&mut self, rule: &FieldRule, code: &'static str) {
-        match rule.rollout {
-            Rollout::Enforce => self.exercised.push(rule.id),
-            rollout => self.remarks.push(Remark { code, rule: Some(rule.id), rollout }),
-        }
+        judge::did(rule, code, self.exercised, self.remarks);
     }
 
     /// An enforced rule refuses with `code`; another one would have.

@@ -8,8 +8,9 @@ use super::run::Mark;
 use super::string::{self, Token};
 use super::style::Style;
 use super::walk::Walk;
-use crate::field::{Answer, Op, Scalar};
-use crate::policy::{Empty, FieldRule, Misfit, Null};
+use crate::body::judge::{Verdict, judge, kept};
+use crate::field::{Op, Scalar};
+use crate::policy::{FieldRule, Misfit};
 use crate::rollout::{Remark, Rollout};
 
 /// Buffers for texts that are not in the input.
@@ -42,26 +43,6 @@ enum New<'t> {
     String(&'t str),
     /// A JSON literal.
     Literal(&'t str),
-}
-
-/// What a rule makes of a value.
-enum Verdict {
-    /// It stays.
-    Stays,
-    /// The member goes.
-    LeftOut,
-    /// The string in `texts.value` stands for it.
-    String,
-    /// The literal in `texts.value` stands for it.
-    Literal,
-    /// Null stands for it.
-    Null,
-    /// The rule refuses.
-    Refused(&'static str),
-    /// The operation cannot judge.
-    Outside(&'static str),
-    /// It stays for a reason that is to be remarked.
-    Kept(&'static str),
 }
 
 impl<'a> Walk<'a> {
@@ -123,8 +104,7 @@ impl<'a> Walk<'a> {
                 false
             }
             Verdict::Kept(code) => {
-                let rollout = if rule.rollout == Rollout::Enforce { Rollout::Observe } else { rule.rollout };
-                self.remarks.push(Remark { code, rule: Some(rule.id), rollout });
+                kept(rule, code, self.remarks);
                 false
             }
         };
@@ -211,31 +191,6 @@ impl<'a> Walk<'a> {
         if rule.op != Op::Nothing && rule.wrong_type == Misfit::Reject {
             self.refuse(rule, "wrong_type");
         }
-    }
-}
-
-/// What `rule` makes of `scalar`; a new value is in `value`, which is empty before.
-fn judge(rule: &FieldRule, scalar: Scalar<'_>, value: &mut String) -> Verdict {
-    match (scalar, rule.null, rule.empty) {
-        (Scalar::Null, Some(Null::Keep), _) | (Scalar::String(""), _, Some(Empty::Keep)) => return Verdict::Stays,
-        (Scalar::Null, Some(Null::Drop), _) | (Scalar::String(""), _, Some(Empty::Drop)) => return Verdict::LeftOut,
-        (Scalar::Null, Some(Null::Reject), _) => return Verdict::Refused("null_value"),
-        (Scalar::String(""), _, Some(Empty::Null)) => return Verdict::Null,
-        _ => {}
-    }
-    match rule.op.apply(scalar, value) {
-        Answer::Same => Verdict::Stays,
-        Answer::String => match rule.empty {
-            Some(Empty::Drop) if value.is_empty() => Verdict::LeftOut,
-            Some(Empty::Null) if value.is_empty() => Verdict::Null,
-            _ => Verdict::String,
-        },
-        Answer::Literal => Verdict::Literal,
-        Answer::Kept(code) => Verdict::Kept(code),
-        Answer::WrongType if rule.wrong_type == Misfit::Reject => Verdict::Refused("wrong_type"),
-        Answer::Invalid(code) if rule.invalid == Misfit::Reject => Verdict::Refused(code),
-        Answer::WrongType | Answer::Invalid(_) => Verdict::Stays,
-        Answer::Unsupported(code) => Verdict::Outside(code),
     }
 }
 

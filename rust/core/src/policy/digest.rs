@@ -8,8 +8,8 @@
 use std::fmt::{Debug, Display};
 
 use super::{
-    AboveCap, Bounds, ClientPolicy, FieldRule, HeadersPolicy, HostPolicy, JsonPolicy, Languages, QueryPolicy, Route,
-    TargetPolicy,
+    AboveCap, Bounds, ClientPolicy, FieldRule, FormPolicy, HeadersPolicy, HostPolicy, JsonPolicy, Languages,
+    QueryPolicy, Route, TargetPolicy,
 };
 use crate::field::Op;
 use crate::key::{KeyTemplate, OnMissing};
@@ -67,6 +67,9 @@ pub(super) fn route(route: &Route, client: &ClientPolicy, store_url: &str, limit
     }
     if let Some(policy) = &route.json {
         json(&mut text, policy);
+    }
+    if let Some(policy) = &route.form {
+        form(&mut text, policy);
     }
     format!("{:016x}", text.0).into()
 }
@@ -182,6 +185,21 @@ fn json(text: &mut Text, policy: &JsonPolicy) {
             text.line(name, bound);
         }
     }
+    for rule in &policy.fields {
+        field(text, rule);
+    }
+}
+
+fn form(text: &mut Text, policy: &FormPolicy) {
+    for (name, bound) in [
+        ("form max_params", policy.max_params),
+        ("form max_name_bytes", policy.max_name_bytes),
+        ("form max_value_bytes", policy.max_value_bytes),
+    ] {
+        text.line(name, bound);
+    }
+    text.line("form duplicates", format_args!("{:?}", policy.duplicates));
+    text.line("form unknown", format_args!("{:?}", policy.unknown));
     for rule in &policy.fields {
         field(text, rule);
     }

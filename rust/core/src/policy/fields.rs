@@ -3,7 +3,7 @@
 use super::file::Item;
 use super::paths::{self, Step};
 use super::rule::{self, Surroundings};
-use super::{RuleId, RuleName};
+use super::{MAX_RULES, RuleId, RuleName};
 use crate::field::Op;
 use crate::rollout::Rollout;
 
@@ -83,9 +83,6 @@ pub enum Misfit {
     /// The request is refused.
     Reject,
 }
-
-/// Most rules of a route: [`RuleId`] has 16 bits, and nobody reads a longer report.
-const MAX_RULES: usize = 10_000;
 
 /// No rules.
 pub(super) fn nothing() -> (Vec<FieldRule>, Vec<FieldNode>) {

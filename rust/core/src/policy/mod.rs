@@ -12,6 +12,7 @@ mod error;
 mod expected;
 mod fields;
 mod file;
+mod form;
 mod gate;
 mod headers;
 mod host;
@@ -38,6 +39,7 @@ pub use client::ClientPolicy;
 pub use error::{Errors, PolicyError};
 pub use expected::Expected;
 pub use fields::{Empty, FieldNode, FieldRule, Misfit, Null};
+pub use form::{FormPolicy, Repeats};
 pub use gate::{DifferenceRule, GatePolicy, KnownDifference};
 pub use headers::{HeaderBounds, HeadersPolicy, Underscore};
 pub use host::HostPolicy;
@@ -52,6 +54,9 @@ pub use target::{
 
 use crate::limit::{Limit, LimitId};
 use crate::rollout::Rollouts;
+
+/// Most rules of a body: [`RuleId`] has 16 bits, and nobody reads a longer report.
+const MAX_RULES: usize = 10_000;
 
 /// A whole policy.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +108,8 @@ pub struct Route {
     pub max_body: Option<usize>,
     /// JSON body, if the route normalises it.
     pub json: Option<JsonPolicy>,
+    /// Form body, if the route normalises it.
+    pub form: Option<FormPolicy>,
     /// Names of the steps and rules of the route by [`RuleId`], for reports; [`Route::can_take`] says which it can take.
     pub rules: Vec<RuleName>,
     /// Digest of what decides this route: matching, normalisation, keys and limits. 16 hex digits.

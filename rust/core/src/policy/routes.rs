@@ -3,7 +3,7 @@
 use super::file::Section;
 use super::inherited::Inherited;
 use super::limits::{Limits, check_name};
-use super::{LimitsStand, Outside, Pattern, Rejects, Route, RuleName, gate, inherited, json};
+use super::{LimitsStand, Outside, Pattern, Rejects, Route, RuleName, form, gate, inherited, json};
 use crate::target::rule;
 
 /// Most routes: a request is compared with one after the other.
@@ -80,6 +80,7 @@ fn route<'a>(
     let headers = common.headers.and_then(|keys| keys.into_policy(section, &keyed, &mut rules));
     let json = section.get("json").and_then(|item| json::read(&item, own_max_bytes, &mut rules));
     let (json, json_max_bytes) = json.unzip();
+    let form = section.get("form").and_then(|item| form::read(&item, &mut rules));
     let limits = common.limits.unwrap_or_default();
     Route {
         name: name.into(),
@@ -93,6 +94,7 @@ fn route<'a>(
         headers,
         max_body: json_max_bytes.flatten().or(common.max_bytes.map(|(bytes, _)| bytes)),
         json,
+        form,
         rules,
         digest: Box::default(),
         known_differences: gate::known_differences(section),

@@ -33,6 +33,7 @@ pub fn route(output: Profile) -> Route {
         headers: None,
         max_body: None,
         json: Some(json),
+        form: None,
         rules: Vec::new(),
         digest: "".into(),
         known_differences: Vec::new(),

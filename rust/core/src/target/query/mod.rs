@@ -5,7 +5,7 @@
 
 mod duplicates;
 mod read;
-mod write;
+pub(crate) mod write;
 
 use super::rule;
 use crate::outcome::{Part, Reason, Stop};

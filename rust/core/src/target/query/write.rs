@@ -24,7 +24,7 @@ pub(super) fn write(policy: &QueryPolicy, raw: &[u8], work: &Work, out: &mut Vec
 }
 
 /// Appends `text` with everything but A-Z a-z 0-9 - . _ ~ as triplets.
-fn encode(text: &[u8], space_as_plus: bool, out: &mut Vec<u8>) {
+pub(crate) fn encode(text: &[u8], space_as_plus: bool, out: &mut Vec<u8>) {
     let mut left = text;
     while let Some(at) = left.iter().position(|b| !LITERAL[usize::from(*b)]) {
         out.extend_from_slice(&left[..at]);

@@ -1,9 +1,11 @@
 //! The body: how large it may be, and what reads it.
 
+pub(crate) mod judge;
+
 use crate::outcome::{Part, Reason, Stop};
 use crate::policy::Route;
 use crate::rollout::Checks;
-use crate::{Request, Scratch, json};
+use crate::{Request, Scratch, form, json};
 
 /// Bounds the body and, if the route has a policy for its media type, rewrites it into `scratch.body`.
 ///
@@ -14,15 +16,28 @@ pub fn normalize(route: &Route, request: &Request<'_>, scratch: &mut Scratch) ->
     if route.max_body.is_some_and(|most| request.body.len() > most) {
         Checks::new(&route.rollouts, &mut scratch.remarks).fired(Reason::whole("too_large").into())?;
     }
-    let is_read = route.json.is_some() && !request.body.is_empty();
+    let is_empty = request.body.is_empty();
+    let is_read = route.form.is_some() || (route.json.is_some() && !is_empty);
     if !is_read {
         return Ok(Part::Same);
     }
     let Some(media_type) = media_type(request.header(b"content-type").unwrap_or_default()) else {
-        return Err(Stop::outside("json.content_type"));
+        let why = if route.json.is_some() { "json.content_type" } else { "form.content_type" };
+        return Err(Stop::outside(why));
     };
-    match &route.json {
-        Some(policy) if is_json(media_type) => json::normalize(policy, &route.rollouts, request.body, scratch),
+    if let Some(policy) = &route.json
+        && !is_empty
+        && is_json(media_type)
+    {
+        return json::normalize(policy, &route.rollouts, request.body, scratch);
+    }
+    match &route.form {
+        Some(policy) if media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") => {
+            form::normalize(policy, &route.rollouts, request.body, scratch)
+        }
+        Some(_) if !is_empty && media_type.eq_ignore_ascii_case(b"multipart/form-data") => {
+            Err(Stop::outside("form.multipart"))
+        }
         _ => Ok(Part::Same),
     }
 }
