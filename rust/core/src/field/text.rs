@@ -137,7 +137,7 @@ impl Text {
     ///
     /// Those that the policy compiler accepts do, and are not run again; this is for lists that were made without it.
     fn is_fixed(&self, result: &str) -> bool {
-        if clash(&self.steps).is_none() {
+        if orders::is_proven(&self.steps) {
             return true;
         }
         let mut out = String::new();
