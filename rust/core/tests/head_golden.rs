@@ -176,6 +176,9 @@ fn known_attacks_have_their_answer() {
             other => panic!("{came}: {other:?}"),
         }
     }
+    // Of two faults the earlier step's is said, wherever the lines stand.
+    let faults = lines("host: a | accept-language: _ | content-type: text/json; charset=x");
+    assert_eq!(said(&policy, &faults), invalid("json_charset"));
     let twins = lines("host: a | x-forwarded-for: 1.2.3.4 | X_Forwarded_For: 6.6.6.6 | X-Forwarded_For: 6.6.6.6");
     assert_eq!(said(&policy, &twins), Said::Rewritten(lines("host: a | x-forwarded-for: 1.2.3.4")));
 }

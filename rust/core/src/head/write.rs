@@ -48,7 +48,6 @@ pub(super) fn all(
                     take_all(lines, at, done);
                 }
                 None => {
-                    checks.outside("header.accept_language")?;
                     languages_kept = true;
                     push(out, name, |value| joined(policy, line, lines, request, value));
                 }
@@ -57,6 +56,10 @@ pub(super) fn all(
         } else {
             push(out, name, |value| joined(policy, line, lines, request, value));
         }
+    }
+    // After the content types, which can stand behind.
+    if languages_kept {
+        checks.outside("header.accept_language")?;
     }
     if let Languages::Negotiate(negotiation) = &policy.languages
         && !negotiated
