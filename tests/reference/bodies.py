@@ -75,10 +75,9 @@ def judge(policy: dict[str, Any], body: bytes, checks: Checks) -> bytes:
         checks.fired(Refused("unknown_field"))
     if output == "original":
         return body
-    writer = WRITERS[output]
-    if writer.es6 and json_bounds.any_without_form(value):
+    if output == "jcs" and json_bounds.any_without_form(value):
         checks.fired(Refused("jcs_number"))
-    return writer(value)
+    return WRITERS[output](value)
 
 
 def read(body: bytes) -> tuple[Any, list[str]]:
@@ -105,7 +104,7 @@ def other_encoding(body: bytes) -> bool:
     """Whether the body begins as text of another encoding than UTF-8, or with a byte order mark."""
     if body.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
         return True
-    return len(body) >= 2 and 0 in body[:2]
+    return (len(body) == 2 or len(body) >= 4) and 0 in body[:2]
 
 
 def encodes_surrogates(body: bytes) -> bool:

@@ -28,7 +28,7 @@ class Pass:
 
     def run(self, body: Any) -> Any:
         """The body that the rules make of it."""
-        return self.inside(self.root, body)
+        return self.inside(self.root, self.treated(None, body))
 
     def inside(self, place: Place | None, value: Any) -> Any:
         """A value that stays, with the rules of what lies inside applied."""
@@ -49,17 +49,22 @@ class Pass:
                     continue
                 self.unknown_found |= self.unknown == "reject"
             rule = known.rule if known else None
-            new = self.treated(rule, value, name)
+            new = self.treated(rule, value)
             if rule is None or not self.would_leave_out(rule, value):
                 present.add(name)
-            if new is not LEFT_OUT:
-                renamed = rule is not None and not rule.rolled_out
-                written.append([rule.written_name if renamed else name, self.inside(known, new)])
+            if new is LEFT_OUT:
+                continue
+            if rule is not None and rule.written_name != name and name in present:
+                if rule.rolled_out:
+                    self.remarks.append(("renamed", rule.path))
+                else:
+                    name = rule.written_name
+            written.append([name, self.inside(known, new)])
         for rule in place.rules() if place else []:
             self.presence(rule, present, written)
         return written
 
-    def treated(self, rule: Rule | None, value: Any, name: str | None = None) -> Any:
+    def treated(self, rule: Rule | None, value: Any) -> Any:
         """What stands in a value's place, or `LEFT_OUT`; what refuses is written down and the value stays."""
         if self.jcs and isinstance(value, Number):
             value = json_bounds.formed(value)
@@ -74,15 +79,12 @@ class Pass:
             else:
                 self.refuse(rule, stop)
             return value
-        renamed = name is not None and rule.written_name != name
+        self.remarks += [(code, rule.path) for code in kept]
         if not rule.rolled_out:
-            self.remarks += [(code, rule.path) for code in kept]
             return new
-        if kept:
-            self.remarks.append((kept[0], rule.path))
-        elif new is LEFT_OUT:
+        if new is LEFT_OUT:
             self.remarks.append(("dropped", rule.path))
-        elif renamed or differs(new, value):
+        elif differs(new, value):
             self.remarks.append(("changed", rule.path))
         return value
 
@@ -117,10 +119,11 @@ class Pass:
             self.refuse(rule, Refused(code))
 
     def default(self, value: Any) -> Any:
-        """A default as TOML gives it."""
+        """A default: a number as TOML spells it, without `+` and `_`."""
         if isinstance(value, bool) or (isinstance(value, str) and not isinstance(value, Number)):
             return value
-        return json_bounds.formed(Number(value)) if self.jcs else Number(value)
+        number = Number(str(value).removeprefix("+").replace("_", ""))
+        return json_bounds.formed(number) if self.jcs else number
 
     def refuse(self, rule: Rule, stop: Outside | Refused) -> None:
         stop.field = rule.path

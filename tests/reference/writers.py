@@ -6,7 +6,6 @@ Source: docs/policy/bodies.md, "Writers".
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -48,17 +47,20 @@ def es6(literal: str) -> str:
 
 
 class Writer:
-    """One profile: what stands between members and after names, how texts and numbers look, in what order names go."""
+    """One profile: what stands between members and after names, how texts look, in what order names go.
 
-    def __init__(self, comma: str, colon: str, *, ascii: bool, order: Name | None = None, es6: bool = False) -> None:
-        self.comma, self.colon, self.ascii, self.order, self.es6 = comma, colon, ascii, order, es6
+    Numbers are written as they stand; those of `jcs` were brought to their form when they were read.
+    """
+
+    def __init__(self, comma: str, colon: str, *, ascii: bool, order: Name | None = None) -> None:
+        self.comma, self.colon, self.ascii, self.order = comma, colon, ascii, order
 
     def __call__(self, value: Any) -> bytes:
         return self.value(value).encode("utf-8")
 
     def value(self, value: Any) -> str:
         if isinstance(value, Number):
-            return es6(value) if self.es6 else value
+            return value
         if isinstance(value, str):
             return json.dumps(value, ensure_ascii=self.ascii)
         if isinstance(value, Members):
@@ -74,9 +76,5 @@ WRITERS = {
     "python": Writer(", ", ": ", ascii=True),
     "python_utf8": Writer(", ", ": ", ascii=False),
     "sorted": Writer(",", ":", ascii=False, order=code_points),
-    "jcs": Writer(",", ":", ascii=False, order=utf16, es6=True),
+    "jcs": Writer(",", ":", ascii=False, order=utf16),
 }
-
-
-def is_finite(literal: str) -> bool:
-    return math.isfinite(float(literal))
