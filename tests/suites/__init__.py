@@ -3,10 +3,15 @@
 Each suite is a file here; docs/conformance.md holds what came out. `python tests/suites/table.py --write` writes it.
 """
 
-from suites import email_syntax, json_test_suite, wpt
+from suites import email_syntax, envoy_paths, jcs, json_schema, json_test_suite, phones, unicode_files, wpt
 
 SUITES = (
     *json_test_suite.SUITES,
+    *jcs.SUITES,
+    *unicode_files.SUITES,
     *wpt.SUITES,
+    *envoy_paths.SUITES,
+    *json_schema.SUITES,
     *email_syntax.SUITES,
+    *phones.SUITES,
 )

@@ -28,7 +28,8 @@ def both() -> Iterator[tuple[Side, Oracle]]:
 
 def changed(question: Question, answer: Answer) -> Answer:
     """An answer without the parts that go on as they came, which may be said or left out, and without the one route."""
-    return {name: part for name, part in answer.items() if name != "route" and part != plain(question.get(name))}
+    came = {"headers": [], **question}
+    return {name: part for name, part in answer.items() if name != "route" and part != plain(came.get(name))}
 
 
 def plain(part: Any) -> Any:

@@ -39,6 +39,7 @@ def test_a_suite_agrees_but_for_what_is_excluded_by_name(tallied: Tallied, suite
     """Law: both sides say the same of every case; it is what the suite wants, or what an exclusion says."""
     tally = tallied(suite)
     assert tally.wrong == []
+    assert tally.alone == 0, "asked of the candidate alone"
     assert tally.agreed + sum(map(len, tally.excluded.values())) == tally.cases > 0
 
 

