@@ -19,6 +19,9 @@ PARTS = {"path": "/", "query": "", "headers": [], "body": ""}
 WHOLE = {"name", "match", "key", "rate", "method"}
 """What is not cut."""
 
+OUTGROWN = {"too_large", "string_too_long", "value_too_long", "too_many_keys", "too_many_fields", "name_too_long"}
+"""Bounds of bodies hold for what came; a writer and a rule may make it longer than they let in a second time."""
+
 START = 1_700_000_000_000_000
 """Microseconds: an instant at which windows of whole minutes have begun before."""
 
@@ -80,6 +83,40 @@ def difference(example: Example, answers: list[Tables]) -> str | None:
             lines = [f"{key}: candidate {got.get(key)!r}, oracle {wanted.get(key)!r}" for key in keys]
             return f"request {index + 1}: " + "\n  ".join(lines)
     return None
+
+
+def unlimited(example: Example) -> Example:
+    """The same without limits, whose answers depend on what came before."""
+    policy = {name: table for name, table in example.policy.items() if name != "limits"}
+    policy["route"] = [without(route, "limits", "cutover_key") for route in policy["route"]]
+    if "defaults" in policy:
+        policy["defaults"] = without(policy["defaults"], "limits", "cutover_key")
+    return Example(policy, example.requests)
+
+
+def without(table: Tables, *names: str) -> Tables:
+    return {name: value for name, value in table.items() if name not in names}
+
+
+def second_pass(example: Example, answers: list[Tables]) -> Example:
+    """What was accepted, as it went on, for the route that accepted it."""
+    again = []
+    for request, answer in zip(example.requests, answers, strict=True):
+        if answer.get("outcome") == "accepted":
+            parts = {part: answer[part] for part in PARTS if part in answer}
+            again.append({**request, **parts, "route": answer["route"]})
+    return Example(example.policy, again)
+
+
+def unsettled(question: Question, answer: Tables) -> str | None:
+    """What a second pass changes, or why it accepts no more; None where it leaves all as it is."""
+    if answer.get("outcome") == "invalid" and answer["code"] in OUTGROWN:
+        return None
+    if answer.get("outcome") != "accepted":
+        return f"the second pass says {answer}"
+    came = {part: question.get(part, empty) for part, empty in PARTS.items()}
+    changed = [part for part in PARTS if answer.get(part, came[part]) != came[part]]
+    return f"the second pass changes {changed}: {answer}" if changed else None
 
 
 def broken(answers: list[Tables]) -> bool:
