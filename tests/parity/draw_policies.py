@@ -43,13 +43,23 @@ def rules() -> list[tuple[str, list[str]]]:
 RULES = rules()
 
 
-def policy(dice: Dice) -> dict[str, Any]:
-    """A policy as tables."""
-    limits = {name: limit(dice) for name in ["one", "two", "three"][: dice.choice([0, 1, 1, 2, 3])]}
-    routes = [{"name": "all", "match": "* /{path*}"} | route(dice, list(limits))]
+PARTS = {
+    "path": ["target"],
+    "query": ["target"],
+    "host": ["host"],
+    "headers": ["headers", "host"],
+    "body": ["json", "form"],
+}
+
+
+def policy(dice: Dice, focus: str = "all") -> dict[str, Any]:
+    """A policy as tables, which says more of the part in `focus` than of others."""
+    count = dice.choice([0, 1, 1, 2, 3] if focus in ("all", "limits") else [0, 0, 1])
+    limits = {name: limit(dice) for name in ["one", "two", "three"][:count]}
+    routes = [{"name": "all", "match": "* /{path*}"} | route(dice, list(limits), focus)]
     if dice.chance(0.3):
         match = dice.choice([["POST /a/{x}"], ["GET|POST /a/{x}/{y*}"], ["* /a", "* /%C3%A9/{x}"], ["PUT /{a}/a/"]])
-        routes.insert(0, {"name": "some", "match": match} | route(dice, list(limits)))
+        routes.insert(0, {"name": "some", "match": match} | route(dice, list(limits), focus))
     root: dict[str, Any] = {"version": 1}
     if dice.chance(0.7):
         root["client"] = client(dice)
@@ -61,15 +71,18 @@ def policy(dice: Dice) -> dict[str, Any]:
 
 
 def client(dice: Dice) -> dict[str, Any]:
-    return dice.table(
-        {
-            "trusted_proxies": lambda: dice.some(NETWORKS),
-            "ipv6_prefix": lambda: dice.choice([1, 33, 48, 56, 64, 127, 128]),
-            "ipv4_prefix": lambda: dice.choice([1, 8, 24, 31, 32]),
-            "nat64": lambda: dice.choice(["keep", "ipv4"]),
-        },
-        0.6,
-    )
+    keys = {
+        "trusted_proxies": lambda: dice.some(NETWORKS),
+        "ipv6_prefix": lambda: dice.choice([1, 33, 48, 56, 64, 127, 128]),
+        "ipv4_prefix": lambda: dice.choice([1, 8, 24, 31, 32]),
+        "nat64": lambda: dice.choice(["keep", "ipv4"]),
+    }
+    table = dice.table(keys, 0.6)
+    if table.get("nat64") == "ipv4":
+        table["trusted_proxies"] = [
+            network for network in table.get("trusted_proxies", []) if network != "64:ff9b::/96"
+        ]
+    return table
 
 
 def limit(dice: Dice) -> dict[str, Any]:
@@ -98,7 +111,7 @@ def defaults(dice: Dice, limits: list[str]) -> dict[str, Any]:
     return dice.table(keys, 0.4)
 
 
-def route(dice: Dice, limits: list[str]) -> dict[str, Any]:
+def route(dice: Dice, limits: list[str], focus: str) -> dict[str, Any]:
     keys = {
         "target": lambda: False if dice.chance(0.05) else target(dice),
         "host": lambda: False if dice.chance(0.05) else host(dice),
@@ -112,7 +125,12 @@ def route(dice: Dice, limits: list[str]) -> dict[str, Any]:
         "cutover_key": lambda: dice.choice(limits) if limits else None,
         "max_bytes": lambda: dice.choice([1, 20, "1KiB"]),
     }
-    table = dice.table(keys, 0.35)
+    table = dice.table(keys, 0.35 if focus == "all" else 0.1)
+    for part in SECTIONS.get(focus, []):
+        if part not in table and dice.chance(0.8):
+            table[part] = keys[part]()
+    if focus == "query" and isinstance(table.get("target"), dict):
+        table["target"].setdefault("query", query(dice))
     if "max_bytes" in table:
         for part in ("json", "form"):
             table.get(part, {}).pop("max_bytes", None)

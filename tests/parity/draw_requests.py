@@ -43,23 +43,24 @@ def peer(dice: Dice) -> str | None:
     return None if dice.chance(0.05) else dice.choice(ADDRESSES.split())
 
 
-def request(dice: Dice, route: Table) -> Table:
-    """A request that `route` is likely to look at."""
+def request(dice: Dice, route: Table, focus: str = "all") -> Table:
+    """A request that `route` is likely to look at; what is not in focus is mostly plain, so that it is reached."""
+    looked = {part: focus in ("all", part) or dice.chance(0.1) for part in ("path", "query", "host", "headers", "body")}
     question = {
         "method": dice.choice(["GET", "POST", "POST", "PUT", "get"]),
-        "path": path(dice),
-        "query": query(dice, ((route.get("target") or {}).get("query")) or {}),
+        "path": path(dice) if looked["path"] else dice.choice(["/", "/a/b", "/a"]),
+        "query": query(dice, ((route.get("target") or {}).get("query")) or {}) if looked["query"] else "",
         "peer": peer(dice),
     }
-    body, kind = payload(dice, route)
-    headers = lines(dice)
+    body, kind = payload(dice, route) if looked["body"] else ("", None)
+    headers = lines(dice) if looked["headers"] else []
     if kind is not None:
         headers.insert(dice.randint(0, len(headers)), [dice.choice(["content-type", "Content-Type"]), kind])
-    for value in hosts(dice):
+    for value in hosts(dice) if looked["host"] else ["example.com"]:
         headers.insert(dice.randint(0, len(headers)), [dice.choice(["host", "Host"]), value])
     if body:
         question["body"] = body
-    if dice.chance(0.3):
+    if dice.chance(0.5):
         question["given"] = {"tenant": dice.choice(["t", "é", ""])}
     return question | {"headers": headers}
 

@@ -45,7 +45,8 @@ class Example:
 
 
 def draw(dice: Dice) -> Example:
-    policy = draw_policies.policy(dice)
+    focus = dice.choice(["all", "path", "query", "host", "headers", "body", "body", "body", "limits"])
+    policy = draw_policies.policy(dice, focus)
     count = dice.choice([1, 1, 2, 3]) if not policy.get("limits") else dice.choice([1, 2, 4, 6])
     requests: list[Tables] = []
     now = START + dice.randint(0, 3_600_000_000)
@@ -54,7 +55,7 @@ def draw(dice: Dice) -> Example:
         if requests and dice.chance(0.5):
             request = copy.deepcopy(requests[-1])
         else:
-            request = draw_requests.request(dice, {**policy.get("defaults", {}), **route})
+            request = draw_requests.request(dice, {**policy.get("defaults", {}), **route}, focus)
         if dice.chance(0.3):
             request["route"] = route["name"]
         now += dice.choice([0, 1, 300_000, 500_000, 999_999, 1_000_000, 2_000_000, 60_000_000, 3_600_000_000])
