@@ -43,7 +43,7 @@ def rules() -> list[tuple[str, list[str]]]:
 RULES = rules()
 
 
-PARTS = {
+SECTIONS = {
     "path": ["target"],
     "query": ["target"],
     "host": ["host"],
@@ -224,16 +224,16 @@ def headers(dice: Dice) -> dict[str, Any]:
     return table
 
 
-def rule(dice: Dice) -> Any:
-    """One rule of a field."""
+def rule(dice: Dice, form: bool = False) -> Any:
+    """One rule of a field, of a JSON body or of a form."""
     inner, _ = dice.choice(RULES)
     extra = []
     if dice.chance(0.2):
         extra.append(dice.choice(["required = true", 'default = "d"', "default = 1"]))
     for key, choices in {"null": ["keep", "drop", "reject"], "empty": ["keep", "null", "drop"]}.items():
-        if dice.chance(0.15) and f"{key} =" not in inner:
+        if dice.chance(0.15) and f"{key} =" not in inner and not (form and key == "null"):
             extra.append(f'{key} = "{dice.choice(choices)}"')
-    for key in ("wrong_type", "invalid"):
+    for key in ("invalid",) if form else ("wrong_type", "invalid"):
         if dice.chance(0.15) and f"{key} =" not in inner:
             extra.append(f'{key} = "{dice.choice(["keep", "reject"])}"')
     if dice.chance(0.1) and "rename" not in inner:
@@ -272,7 +272,7 @@ def form(dice: Dice) -> dict[str, Any]:
         "max_name_bytes": lambda: dice.choice([2, 4]),
         "max_value_bytes": lambda: dice.choice([4, 20]),
         "duplicates": lambda: dice.choice(["keep", "first", "last", "reject"]),
-        "fields": lambda: fields(dice, ["v", "a", "b.c", "é", "x y"]),
+        "fields": lambda: {name: rule(dice, form=True) for name in dice.some(["v", "a", "b.c", "é", "x y"], 3)},
     }
     table = dice.table(keys, 0.3)
     if table.get("fields") and dice.chance(0.3):

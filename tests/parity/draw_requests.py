@@ -232,11 +232,17 @@ def form(dice: Dice, policy: Table) -> str:
 
 def json_text(dice: Dice, policy: Table) -> str:
     """A body with the fields of the policy's rules in it; seldom one that is broken."""
+    rules = policy.get("fields", {})
+    if any(name.startswith("[*]") for name in rules) and dice.chance(0.5):
+        return (
+            "["
+            + ",".join('{"v":' + value(dice, str(rules.get("[*].v", ""))) + "}" for _ in range(dice.randint(0, 3)))
+            + "]"
+        )
     top: Table = {}
-    if any(name.startswith("[*]") for name in policy.get("fields", {})) and dice.chance(0.5):
-        return "[" + ",".join('{"v":' + value(dice) + "}" for _ in range(dice.randint(0, 3))) + "]"
-    for name in [*policy.get("fields", {}), *dice.some(["v", "r", "s", "x", "b", "items"], 2)]:
-        place(dice, top, name)
+    for name in [*rules, *dice.some(["v", "r", "s", "x", "b", "items", "b.r", "o.s"], 2)]:
+        if not dice.chance(0.12):
+            place(dice, top, name, str(rules.get(name, "")))
     text = written(dice, top)
     if dice.chance(0.05):
         at = dice.randint(0, len(text))
@@ -244,9 +250,7 @@ def json_text(dice: Dice, policy: Table) -> str:
     return text
 
 
-def place(dice: Dice, top: Table, name: str) -> None:
-    if dice.chance(0.12):
-        return
+def place(dice: Dice, top: Table, name: str, rule: str) -> None:
     here = top
     steps = name.replace('"p.q"', "p\x00q").split(".")
     for index, step in enumerate(steps):
@@ -257,12 +261,12 @@ def place(dice: Dice, top: Table, name: str) -> None:
             if not isinstance(items, list) or dice.chance(0.05):
                 return
             if last:
-                items.extend(Literal(value(dice)) for _ in range(dice.randint(0, 3)))
+                items.extend(Literal(value(dice, rule)) for _ in range(dice.randint(0, 3)))
                 return
             items.append({})
             here = items[-1]
         elif last:
-            here[step] = Literal(value(dice))
+            here[step] = Literal(value(dice, rule))
         else:
             here = here.setdefault(step, {})
             if not isinstance(here, dict):
@@ -275,11 +279,13 @@ class Literal(str):
     __slots__ = ()
 
 
-def value(dice: Dice) -> str:
-    """The text of a JSON value: mostly one that some rule is shown with."""
+def value(dice: Dice, rule: str) -> str:
+    """The text of a JSON value: mostly one that this rule or another is shown with, as it is or nearly."""
     choice = dice.random()
-    if choice < 0.7:
-        return dice.choice(dice.choice(RULES)[1] or ["null"])
+    if choice < 0.85:
+        own = [values for inner, values in RULES if inner and inner in rule]
+        shown = dice.choice((own if own and choice < 0.65 else [dice.choice(RULES)[1]])[0] or ["null"])
+        return nearly(dice, shown) if dice.chance(0.15) else shown
     plain = [
         "null",
         '""',
@@ -309,6 +315,15 @@ def value(dice: Dice) -> str:
         '" on "',
     ]
     return dice.choice(plain + odd)
+
+
+def nearly(dice: Dice, text: str) -> str:
+    """A text with one character more, less or another; a string stays one."""
+    at = dice.randint(1, max(1, len(text) - 1))
+    inserted = dice.choice(
+        ["", " ", "0", "9", "-", ".", "_", "a", "Z", "é", "\u00a0", "\u200b", "\u0661", "\ufb01", "\u0378"]
+    )
+    return text[:at] + inserted + text[at + dice.randint(0, 1) :]
 
 
 def written(dice: Dice, tree: Any) -> str:
