@@ -209,3 +209,15 @@ def test_the_invisible_sets_are_what_unicode_derives() -> None:
     removed = {c for c in scalars() if text_steps.DEFAULT_IGNORABLE.fullmatch(c)}
     assert {c for c in removed if all_assigned(c)} == derived
     assert len(removed) == 4174
+
+
+def test_the_chapter_counts_right() -> None:
+    """Out of how many code points nfkc makes structure, and how much longer a step makes a text."""
+    assigned = [c for c in scalars() if all_assigned(c)]
+    for made, count in {"/": 5, "@": 2, "%": 2, "\\": 2, ".": 31, " ": 67}.items():
+        assert sum(c > "\x7f" and made in text_steps.STEPS["nfkc"](c) for c in assigned) == count, made
+    growth = {name: max(len(step(c).encode()) / len(c.encode()) for c in assigned) for name, step in FORMS.items()}
+    assert growth == {"nfkc": 11, "nfc": 3, "fold": 3}
+
+
+FORMS = {name: text_steps.STEPS[name] for name in ("nfkc", "nfc", "fold")}
