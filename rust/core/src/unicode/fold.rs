@@ -20,6 +20,9 @@ pub fn fold(c: char) -> Folded {
     if c.is_ascii() {
         return if c.is_ascii_uppercase() { Folded::One(c.to_ascii_lowercase()) } else { Folded::Same };
     }
+    if matches!(c, '\u{2D00}'..='\u{A63F}' | '\u{AC00}'..='\u{FAFF}') {
+        return Folded::Same; // Han, kana, Hangul: long texts without case need no search
+    }
     let code = u32::from(c);
     if let Some(&(first, _, step, distance)) = RUNS.get(RUNS.partition_point(|&(_, last, ..)| last < code))
         && first <= code
