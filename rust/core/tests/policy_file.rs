@@ -9,8 +9,9 @@ use crossfade_core::field::text::Step;
 use crossfade_core::key::{KeyPart, OnMissing};
 use crossfade_core::limit::{LimitId, Strategy};
 use crossfade_core::policy::{
-    CompareBody, DifferenceRule, Dots, EncodedReserved, LimitsStand, Misfit, Outside, Profile, Rejects, RuleId, Sort,
-    Unknown,
+    Backslash, BadTriplet, Bare, CompareBody, DifferenceRule, Dots, Duplicates, EncodedReserved, EncodedSpecial,
+    LimitsStand, Misfit, Nul, Outside, Params, PathCase, Profile, Rejects, RuleId, Sort, TrailingSlash, Unknown,
+    UnknownParameter,
 };
 use crossfade_core::target::rule;
 
@@ -72,6 +73,18 @@ fn every_key_arrives() {
     let query = target.query.as_ref().expect("a query");
     assert_eq!((query.sort, query.space_as_plus, query.drop.len()), (Sort::ByName, false, 2));
     assert!(query.drop[0].prefix && !query.drop[1].prefix);
+    assert_eq!((target.max_bytes, target.backslash, target.params), (Some(2_048), Backslash::Slash, Params::Strip));
+    assert_eq!((target.trailing_slash, target.case), (TrailingSlash::Add, PathCase::AsciiLower));
+    assert_eq!(target.encoded_special, EncodedSpecial::Outside);
+    let allow = query.allow.as_ref().expect("allowed names");
+    assert_eq!((allow.names.len(), allow.unknown), (3, UnknownParameter::Reject));
+    assert_eq!(
+        (query.expected.required(), query.expected.defaults()),
+        (&["q".into()][..], &[("page".into(), "1".into())][..])
+    );
+    assert_eq!((query.duplicates, query.bare), (Duplicates::Join, Bare::Keep));
+    assert_eq!((query.bad_triplet, query.nul), (BadTriplet::Reject, Nul::Reject));
+    assert_eq!((query.max_params, query.max_name_bytes, query.max_value_bytes), (Some(9), Some(8), Some(1_024)));
 
     let json = all.json.as_ref().expect("a body");
     assert_eq!((json.output, json.unknown, json.compare), (Profile::PythonUtf8, Unknown::Reject, CompareBody::Meaning));
