@@ -1,7 +1,7 @@
 //! Days: `YYYY-MM-DD`.
 //!
 //! Python is `date.fromisoformat(value).isoformat()`, which from CPython 3.11 on also reads the basic format and week
-//! dates; those are the control's.
+//! dates, and what stands behind them up to ten bytes; those are the control's.
 
 use super::civil::{is_day, pair};
 use super::{Answer, Scalar};
@@ -20,11 +20,23 @@ pub fn apply(value: Scalar<'_>) -> Answer {
                 INVALID
             }
         }
-        [ref year @ .., b'-', b'W', w1, w2, b'-', d] if is_week(year, &[w1, w2, d]) => FORM,
-        [ref year @ .., b'-', b'W', w1, w2] if is_week(year, &[w1, w2]) => FORM,
-        [ref year @ .., b'W', w1, w2, d] if is_week(year, &[w1, w2, d]) => FORM,
-        [ref year @ .., b'W', w1, w2] if is_week(year, &[w1, w2]) => FORM,
-        [y1, y2, y3, y4, m1, m2, d1, d2] if is_day_of([y1, y2, y3, y4, m1, m2, d1, d2]) => FORM,
+        [y1, y2, y3, y4, b'-', b'W', w1, w2, b'-', d] if are_digits([y1, y2, y3, y4, w1, w2, d]) => FORM,
+        [y1, y2, y3, y4, b'-', b'W', w1, w2] | [y1, y2, y3, y4, b'W', w1, w2]
+            if are_digits([y1, y2, y3, y4, w1, w2, w2]) =>
+        {
+            FORM
+        }
+        // Ten bytes are enough for CPython, which does not look at the last two.
+        [y1, y2, y3, y4, b'W', w1, w2, d] | [y1, y2, y3, y4, b'W', w1, w2, d, _, _]
+            if are_digits([y1, y2, y3, y4, w1, w2, d]) =>
+        {
+            FORM
+        }
+        [y1, y2, y3, y4, m1, m2, d1, d2] | [y1, y2, y3, y4, m1, m2, d1, d2, _, _]
+            if is_day_of([y1, y2, y3, y4, m1, m2, d1, d2]) =>
+        {
+            FORM
+        }
         _ => INVALID,
     }
 }
@@ -38,6 +50,6 @@ fn is_day_of([y1, y2, y3, y4, m1, m2, d1, d2]: [u8; 8]) -> bool {
     }
 }
 
-fn is_week(year: &[u8], digits: &[u8]) -> bool {
-    year.len() == 4 && year.iter().chain(digits).all(u8::is_ascii_digit)
+fn are_digits(bytes: [u8; 7]) -> bool {
+    bytes.iter().all(u8::is_ascii_digit)
 }

@@ -52,6 +52,8 @@ pub use target::{
     Backslash, Dots, EncodedReserved, EncodedSpecial, Params, PathCase, Reserved, TargetPolicy, TrailingSlash,
 };
 
+use crate::field::Op;
+use crate::field::phone::Phone;
 use crate::limit::{Limit, LimitId};
 use crate::rollout::Rollouts;
 
@@ -194,6 +196,18 @@ impl Policy {
     /// Parses the text of a policy file. `file` is the name that errors show.
     pub fn parse(file: &str, text: &str) -> Result<Self, Errors> {
         compile::compile(file, text)
+    }
+
+    /// The same policy for a service whose own library of telephone numbers has other metadata than this build, see
+    /// [`METADATA`](crate::field::phone::METADATA): what a region makes of a text is then outside, `phone.metadata`.
+    pub fn without_phone_regions(mut self) -> Self {
+        let bodies = self.routes.iter_mut().filter_map(|route| route.json.as_mut());
+        for field in bodies.flat_map(|json| &mut json.fields) {
+            if let Op::Phone(Phone::Regional(region)) = &mut field.op {
+                region.switch_off();
+            }
+        }
+        self
     }
 
     /// The first route that matches; `None` is a request that is passed through.

@@ -3,6 +3,9 @@
 //! Without a region only what is international already is read, and no numbering plan is asked. With one, the number is
 //! what libphonenumber makes of it: a feature of the build, since its metadata is larger than all the rest.
 
+#[cfg(feature = "phone")]
+mod region;
+#[cfg(not(feature = "phone"))]
 #[path = "no_region.rs"]
 mod region;
 
