@@ -74,16 +74,21 @@ Oracle = Callable[[Question], Answer | None]
 def run(suite: Suite, candidate: Side, oracle: Oracle) -> Tally:
     """Asks both sides every question of the suite.
 
-    `wrong` of the tally is empty if both sides always say the same, every case that is not excluded is agreed on, and
-    every exclusion covers cases that would not be, says what is said of them, and shares none with another. `alone` are
-    the cases that the oracle could not be asked.
+    `wrong` of the tally is empty if both sides always say the same, what went on goes on unchanged when it comes again,
+    every case that is not excluded is agreed on, and every exclusion covers cases that would not be, says what is said
+    of them, and shares none with another. `alone` are the cases that the oracle could not be asked.
     """
     cases = list(suite.cases())
     tally = Tally(cases=len(cases), excluded={exclusion: [] for exclusion in suite.exclusions})
     if len({case.name for case in cases}) < len(cases):
         tally.wrong.append(f"{suite.title}: two cases have one name")
     questions = [question for case in cases for question in case.questions]
-    said = iter(candidate(questions))
+    said = candidate(questions)
+    changed = [{**question, **parts(answer)} for question, answer in zip(questions, said, strict=True) if parts(answer)]
+    for question, answer in zip(changed, candidate(changed), strict=True):
+        if answer != {"outcome": "accepted"}:
+            tally.wrong.append(f"{suite.title}: a second time: {shown(question)} → {answer}")
+    said = iter(said)
     for case in cases:
         answers = [next(said) for _ in case.questions]
         expected = [oracle(question) for question in case.questions]
@@ -116,6 +121,11 @@ def judge(case: Case, answers: list[Answer], tally: Tally) -> None:
             tally.wrong.append(f"{case.name}: excluded, and agreed on: {answers}")
         case [_, _, *_], False:
             tally.wrong.append(f"{case.name}: excluded more than once")
+
+
+def parts(answer: Answer) -> Answer:
+    """What went on otherwise than it came."""
+    return {name: answer[name] for name in ("path", "query", "headers", "body") if name in answer}
 
 
 def shown(question: Question) -> str:

@@ -54,6 +54,17 @@ def test_a_suite_that_comes_out_wrong_is_found(asked: Suite, other: type, why: s
     assert any(one.startswith(why) for one in run(asked, candidate, other).wrong)
 
 
+def test_what_changes_twice_is_found() -> None:
+    """Law: normalise(normalise(x)) = normalise(x), looked at for every case."""
+
+    def longer(questions: list[Question]) -> list[Answer]:
+        return [{"outcome": "accepted", "body": question["body"] + "!"} for question in questions]
+
+    cases = [Case("c", (YES,), accepted)]
+    tally = run(Suite("s", (), "accepted", lambda: cases), longer, lambda question: longer([question])[0])
+    assert tally.wrong == ["s: a second time: body 'yes!' → {'outcome': 'accepted', 'body': 'yes!!'}"]
+
+
 def test_what_the_oracle_cannot_be_asked_is_counted() -> None:
     """A case that only one side judged is no proof of parity, and the table says so."""
     assert run(suite(BAD), candidate, lambda _: None).alone == 2
