@@ -58,7 +58,7 @@ def canonical(tag: str) -> str:
     """RFC 5646 §2.1.1."""
     written: list[str] = []
     for index, subtag in enumerate(tag.lower().split("-")):
-        plain = index > 0 and not any(len(before) == 1 for before in written)
+        plain = index > 0 and subtag.isalpha() and not any(len(before) == 1 for before in written)
         written.append(
             subtag.upper() if plain and len(subtag) == 2 else subtag.title() if plain and len(subtag) == 4 else subtag
         )

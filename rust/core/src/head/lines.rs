@@ -97,7 +97,7 @@ pub(super) fn read(
         if trimmed.len() < value.len() {
             done.mark(rule::TRIM);
         }
-        if trimmed.iter().any(|&b| is_control(b)) {
+        if has_control(trimmed) {
             checks.outside("header.value")?;
         }
         if !policy.keep_obs_text && !trimmed.is_ascii() {
@@ -127,7 +127,9 @@ fn starts_dropped(policy: &HeadersPolicy, name: &[u8]) -> bool {
     })
 }
 
-/// A control character other than a tab.
-pub(super) const fn is_control(byte: u8) -> bool {
-    matches!(byte, 0..=8 | 10..=31 | 127)
+/// Whether there is a control character other than a tab.
+///
+/// Every byte is looked at, so that the compiler can look at many at once.
+pub(super) fn has_control(value: &[u8]) -> bool {
+    value.iter().fold(false, |found, &b| found | ((b < 0x20) & (b != b'\t')) | (b == 0x7f))
 }

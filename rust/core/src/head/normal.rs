@@ -1,7 +1,7 @@
 //! Headers that need no change, which most have: found without writing a list.
 
 use super::accept_language::Ranges;
-use super::lines::{is_control, is_dropped};
+use super::lines::{has_control, is_dropped};
 use super::names::{Seen, Traits, is_token};
 use super::{content_type, framing};
 use crate::policy::{HeadersPolicy, Languages, Underscore};
@@ -30,7 +30,7 @@ pub(super) fn is_normal(
         if name.is_empty() || !name.iter().all(plain) || !is_normal_value(policy, value) {
             return false;
         }
-        let known = policy.known.find(name);
+        let known = policy.known.find_lower(name);
         if is_dropped(policy, name, known) {
             return false;
         }
@@ -70,10 +70,7 @@ pub(super) fn is_normal(
 
 fn is_normal_value(policy: &HeadersPolicy, value: &[u8]) -> bool {
     let blank = |b: Option<&u8>| matches!(b, Some(b' ' | b'\t'));
-    !blank(value.first())
-        && !blank(value.last())
-        && !value.iter().any(|&b| is_control(b))
-        && (policy.keep_obs_text || value.is_ascii())
+    !blank(value.first()) && !blank(value.last()) && !has_control(value) && (policy.keep_obs_text || value.is_ascii())
 }
 
 fn is_normal_language(policy: &HeadersPolicy, value: &[u8], text: &mut Vec<u8>) -> bool {
