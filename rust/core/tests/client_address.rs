@@ -54,6 +54,25 @@ fn the_peer_is_the_client_unless_it_is_a_trusted_proxy() {
     }
 }
 
+/// The table of the chapter is what happens.
+#[test]
+fn the_examples_of_the_chapter_hold() {
+    let chapter = include_str!("../../../docs/policy/headers.md");
+    let rows = chapter.lines().skip_while(|line| !line.starts_with("| keys | peer |")).skip(2);
+    let rows: Vec<&str> = rows.take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() >= 13, "{rows:?}");
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let [_, keys, peer, forwarded, expected, _] = cells[..] else { panic!("{row}") };
+        let text = format!(
+            "version = 1\n[client]\ntrusted_proxies = ['10.0.0.0/8', '::1']\n{keys}\n[[route]]\nname = 'r'\nmatch = '* /r'\n"
+        );
+        let policy = Policy::parse("f", &text).unwrap_or_else(|errors| panic!("{errors}")).client;
+        let forwarded = Some(forwarded.as_bytes()).filter(|line| !line.is_empty());
+        assert_eq!(client(&policy, Some(peer), forwarded.as_slice()), expected, "{row}");
+    }
+}
+
 #[test]
 fn the_prefix_says_how_much_of_an_address_is_one_client() {
     for (prefix, expected) in
