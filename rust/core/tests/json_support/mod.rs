@@ -144,3 +144,23 @@ pub fn verdict(route: &Route, body: impl AsRef<[u8]>) -> String {
         Err(unsupported) => unsupported.to_string(),
     }
 }
+
+/// The route of a policy file with this table in it, `[route.json]` or `[route.form]`; or what is wrong with the file.
+pub fn compiled(table: &str) -> Result<Route, String> {
+    let file = format!("version = 1\n[[route]]\nname = \"r\"\nmatch = \"POST /r\"\n{table}");
+    let mut policy = crossfade_core::Policy::parse("f", &file).map_err(|errors| errors.to_string())?;
+    Ok(policy.routes.remove(0))
+}
+
+/// The same for the keys of `[route.json]`.
+#[track_caller]
+pub fn json(keys: &str) -> Route {
+    compiled(&format!("[route.json]\n{keys}")).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// The remarks that a body leaves, as `code` and the rule's number.
+pub fn remarks(route: &Route, body: &str) -> Vec<(&'static str, Option<u16>)> {
+    let mut scratch = Scratch::new();
+    let _ = normalized(route, body.as_bytes(), &mut scratch);
+    scratch.remarks.iter().map(|remark| (remark.code, remark.rule.map(|RuleId(id)| id))).collect()
+}
