@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = 100_000 if os.environ.get("CROSSFADE_LONG") else 5_000
-PROFILES = {"p": "Python", "u": "PythonUtf8", "c": "Compact", "o": "Original"}
+PROFILES = {"p": "Python", "u": "PythonUtf8", "c": "Compact", "s": "Sorted", "o": "Original"}
 MAX_DEPTH, MAX_LITERAL, MAX_EXPONENT = 64, 128, 5
 ENCODINGS = ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
 TRAFFIC = os.environ.get("CROSSFADE_TRAFFIC")
@@ -77,11 +77,11 @@ def refuse_constant(name: str) -> NoReturn:
 
 
 def dumps(document: Any, profile: str) -> bytes:
-    comma, colon = (",", ":") if profile == "c" else (", ", ": ")
+    comma, colon = (",", ":") if profile in "cs" else (", ", ": ")
     string = encode_basestring_ascii if profile == "p" else encode_basestring
     encoder = json.JSONEncoder()
     write = json.encoder._make_iterencode(
-        {}, encoder.default, string, None, lambda number: number.text, colon, comma, False, False, False
+        {}, encoder.default, string, None, lambda number: number.text, colon, comma, profile == "s", False, False
     )
     return "".join(write(document, 0)).encode()
 

@@ -1,5 +1,6 @@
 //! The body: how large it may be, and what reads it.
 
+mod growth;
 pub(crate) mod judge;
 
 use crate::outcome::{Part, Reason, Stop};
