@@ -84,17 +84,12 @@ def read(body: bytes) -> tuple[Any, list[str]]:
     """The value of a body, and what is outside in it."""
     if other_encoding(body):
         raise Outside("json.encoding", "malformed_json")
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as wrong:
-        if encodes_surrogates(body):
-            raise Outside("json.encoding", "malformed_json") from None
-        # What stands before the first wrong byte is read; a control character is malformed everywhere.
-        text = body[: wrong.start].decode() + "\0"
+    if encodes_surrogates(body):
+        raise Outside("json.encoding", "malformed_json")
     findings: list[str] = []
     try:
-        return parse(text, findings), findings
-    except Malformed:
+        return parse(body.decode(), findings), findings
+    except (UnicodeDecodeError, Malformed):
         raise Refused("malformed_json") from None
     except Deep:
         raise Outside("json.depth", "too_deep") from None
