@@ -90,7 +90,7 @@ class Pass:
 
     def of_rule(self, rule: Rule, value: Any, kept: list[str]) -> Any:
         new = fields.treat(rule.table, value, kept.append)
-        if self.jcs and isinstance(new, Number) and new != value:
+        if self.jcs and isinstance(new, Number) and differs(new, value):
             return json_bounds.formed_result(new)
         return new
 
