@@ -15,7 +15,7 @@ Rule = dict[str, Any]
 Path = tuple[str, ...]
 
 ITEM = "[*]"
-NAMES = ["a", "b", "c", "id", "é", "x.y", "", "a b", "é\u0301", "long_name_of_a_field"]
+NAMES = ["a", "b", "c", "id", "é", "x.y", "", "a b", "é\u0301", "long_name_of_a_field", "\uffff"]
 NEW_NAMES = ["new", "r", "z", "Ä", "\U0001f600"]
 OUTPUTS = ["compact", "python", "python_utf8", "sorted", "jcs"]
 CODES = """
@@ -57,7 +57,8 @@ def policy(dice: Dice) -> Drawn:
     if dice.chance(0.3):
         route["outside"] = "reject"
     if dice.chance(0.35):
-        route["rollout"] = {code: dice.choice(["observe", "warn"]) for code in dice.some(CODES.split(), 5)}
+        codes = CODES.split() if dice.chance(0.2) else dice.some(CODES.split(), 5)
+        route["rollout"] = {code: dice.choice(["observe", "warn"]) for code in codes}
     return Drawn(toml({"version": 1, "route": [route]}), rules)
 
 
@@ -168,9 +169,9 @@ def bounds(dice: Dice) -> Rule:
 
 def body(dice: Dice, drawn: Drawn) -> bytes:
     kind = dice.random()
-    if kind < 0.03:
+    if kind < 0.05:
         return edge(dice)
-    if kind < 0.10:
+    if kind < 0.12:
         return Writer(dice.randbytes(8), dice.choice([0.0, 0.01, 0.1])).document()
     text = Tree(dice, drawn.rules).value((), 0)
     if dice.chance(0.05):
@@ -191,7 +192,7 @@ def mangled(dice: Dice, text: str) -> str:
 def edge(dice: Dice) -> bytes:
     """Bodies that are hard as a whole."""
     inner = dice.choice(["", "1", '"a"', '{"a":1,"a":2}', '"\\ud800"', ",", "\0", "1" * 129, "[]", "{}"])
-    depth = dice.choice([1, 2, 62, 63, 64, 65, 66, 1000])
+    depth = dice.choice([1, 2, 63, 64, 64, 65, 65, 66, 1000])
     opener, closer = dice.choice([("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
     document = opener * depth + inner + closer * dice.choice([depth, depth, depth, 0])
     text = dice.choice([document, document, "{}", '{"a": "é"}', "[NaN]", "-Infinity", "", " ", "0", "\x0b1", '"\x7f"'])
@@ -241,7 +242,7 @@ class Tree:
             members.append(self.member(shown, self.value((*here, name), depth + 1)))
             if rename and self.dice.chance(0.1):
                 members.append(self.member(rename, self.value((*here, name), depth + 1)))
-        for name in self.dice.some([*NAMES, *NEW_NAMES, "unknown"], 2) if self.dice.chance(0.3) else []:
+        for name in self.dice.some([*NAMES, *NEW_NAMES, "unknown"], 3) if self.dice.chance(0.4) else []:
             if name not in names or self.dice.chance(0.1):
                 members.append(self.member(name, self.odd(depth)))
         self.dice.shuffle(members)
@@ -259,6 +260,8 @@ class Tree:
             return self.dice.choice(["null", '""', '" "', "null", '"\\u0000"'])
         if chance < 0.1:
             return self.odd(3)
+        if chance < 0.12:
+            return self.dice.choice(HURTING)
         op = next((op for op in RULES if op in rule), "text")
         maker = (WELL_BEHAVED if self.calm or self.dice.chance(0.5) else VALUES)[op]
         text = as_json(maker(self.dice))
@@ -278,6 +281,7 @@ PLAIN = [
     *('""', '"a"', '"é"', '"\\u00e9\\n"', '"\\/"', '"\x7f"', '"\U0001f600"', '"\\ud83d\\ude00"', "[]", "{}", "[1,2]"),
 ]
 HURTING = [
+    *('{"\\uffff":1,"\\ud83d\\ude00":2,"Z":3,"\\ue000":4}', '{"😀":1,"z":{"￿":1},"￿":1}'),
     *("1" * 128, "1" * 129, "0." + "1" * 127, "1e99999", "1e100000", "1e-00001", "1e400", "1e-400", "9007199254740993"),
     *('"\\ud800"', '"\\ude00\\ud83d"', '{"a":1,"a":2}', '{"a":1,"\\u0061":2}', "[[[[1]]]]", '{"a":{"b":{"c":[]}}}'),
     *("9007199254740992", "-9007199254740991", "1e20", "1e21", "0.10000000000000000055", "4.9e-324", "2e-324"),
