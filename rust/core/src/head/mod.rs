@@ -164,7 +164,7 @@ fn read_host(policy: &HostPolicy, host: &[u8], out: &mut Vec<u8>, checks: &mut O
 }
 
 /// Writes the normal form of the headers to `scratch.headers` unless they have it. `host` says whether the host has one
-/// of its own, which [`host`] found.
+/// of its own, which [`host`](fn@host) found.
 ///
 /// # Errors
 ///
