@@ -75,7 +75,7 @@ fn push_address(address: Ipv6Addr, out: &mut Vec<u8>) {
     let _ = write!(out, "[{address}]");
 }
 
-fn check_name(name: &[u8]) -> Result<(), &'static str> {
+pub(crate) fn check_name(name: &[u8]) -> Result<(), &'static str> {
     if name.is_empty() {
         return Err("host.form");
     }

@@ -201,8 +201,11 @@ impl Policy {
     /// The same policy for a service whose own library of telephone numbers has other metadata than this build, see
     /// [`METADATA`](crate::field::phone::METADATA): what a region makes of a text is then outside, `phone.metadata`.
     pub fn without_phone_regions(mut self) -> Self {
-        let bodies = self.routes.iter_mut().filter_map(|route| route.json.as_mut());
-        for field in bodies.flat_map(|json| &mut json.fields) {
+        let fields = self.routes.iter_mut().flat_map(|route| {
+            let json = route.json.iter_mut().flat_map(|json| &mut json.fields);
+            json.chain(route.form.iter_mut().flat_map(|form| &mut form.fields))
+        });
+        for field in fields {
             if let Op::Phone(Phone::Regional(region)) = &mut field.op {
                 region.switch_off();
             }
