@@ -29,8 +29,10 @@ def day(rule: dict[str, Any], value: Any) -> str:
         raise Refused("wrong_type")
     if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value) and is_day(value[:4], value[5:7], value[8:]):
         return value
-    basic = re.fullmatch("[0-9]{8}", value) and is_day(value[:4], value[4:6], value[6:])
-    if basic or WEEK_DATE.fullmatch(value):
+    # CPython looks at a length of ten bytes, and reads eight of them.
+    read = value[:8] if len(value.encode()) == 10 else value
+    basic = re.fullmatch("[0-9]{8}", read) and is_day(read[:4], read[4:6], read[6:])
+    if basic or WEEK_DATE.fullmatch(value) or re.fullmatch("[0-9]{4}W[0-9]{3}", read):
         raise Outside("date.form", "invalid_date")
     raise Refused("invalid_date")
 
