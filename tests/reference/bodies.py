@@ -75,7 +75,7 @@ def judge(policy: dict[str, Any], body: bytes, checks: Checks) -> bytes:
         checks.fired(Refused("unknown_field"))
     if output == "original":
         return body
-    if output == "jcs" and json_bounds.any_without_form(value):
+    if output == "jcs" and (rules.formless or json_bounds.any_without_form(value)):
         checks.fired(Refused("jcs_number"))
     return WRITERS[output](value)
 

@@ -17,14 +17,15 @@ from reference.json_text import Members, Number, Unread
 class Pass:
     """One walk through one body.
 
-    `refusals` holds the first of each rule that refused or met something outside, `remarks` (code, path) pairs.
+    `refusals` holds the first of each rule that refused or met something outside, `remarks` (code, path) pairs;
+    `formless` says that an operation gave a number that `jcs` cannot write.
     """
 
     def __init__(self, root: Place, unknown: str, jcs: bool) -> None:
         self.root, self.unknown, self.jcs = root, unknown, jcs
         self.refusals: dict[Rule, Outside | Refused] = {}
         self.remarks: list[tuple[str, str | None]] = []
-        self.unknown_found = False
+        self.unknown_found = self.formless = False
 
     def run(self, body: Any) -> Any:
         """The body that the rules make of it."""
@@ -68,7 +69,7 @@ class Pass:
         """What stands in a value's place, or `LEFT_OUT`; what refuses is written down and the value stays."""
         if self.jcs and isinstance(value, Number):
             value = json_bounds.formed(value)
-        if rule is None or isinstance(value, Unread):
+        if rule is None or (isinstance(value, Unread) and not rule.table.get("drop")):
             return value
         kept: list[str] = []
         try:
@@ -80,6 +81,9 @@ class Pass:
                 self.refuse(rule, stop)
             return value
         self.remarks += [(code, rule.path) for code in kept]
+        if isinstance(new, Unread) and not rule.rolled_out:
+            self.formless = True
+            return value
         if not rule.rolled_out:
             return new
         if new is LEFT_OUT:
@@ -97,7 +101,9 @@ class Pass:
     def would_leave_out(self, rule: Rule, value: Any) -> bool:
         """Whether the rule, enforced, leaves such a member out: it is then absent."""
         try:
-            return not isinstance(value, Unread) and fields.treat(rule.table, value) is LEFT_OUT
+            if isinstance(value, Unread):
+                return rule.table.get("drop", False)
+            return fields.treat(rule.table, value) is LEFT_OUT
         except (Outside, Refused):
             return False
 

@@ -142,7 +142,7 @@ impl<'a> Walk<'a> {
         false
     }
 
-    /// The same for a number that is written as ECMAScript writes it.
+    /// The same for a number that is written as ECMAScript writes it. Instead of one that has no form the value stays.
     #[inline(never)]
     fn replace_with_number<S: Style>(
         &mut self,
@@ -161,12 +161,12 @@ impl<'a> Walk<'a> {
         if !is_same {
             self.did(rule, "changed");
         }
-        let replaces = !is_same && rule.rollout == Rollout::Enforce;
+        let is_due = !is_same && rule.rollout == Rollout::Enforce;
+        let replaces = is_due && has_form;
         if replaces {
             self.write_new::<S>(New::Literal(written), span, mark);
-            if !has_form {
-                self.findings.note(Note::JcsNumber);
-            }
+        } else if is_due {
+            self.findings.note(Note::JcsNumber);
         }
         self.texts.new_number = form;
         replaces
