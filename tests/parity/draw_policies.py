@@ -49,6 +49,7 @@ SECTIONS = {
     "host": ["host"],
     "headers": ["headers", "host"],
     "body": ["json", "form"],
+    "limits": ["limits"],
 }
 
 
@@ -121,7 +122,7 @@ def route(dice: Dice, limits: list[str], focus: str) -> dict[str, Any]:
         "rollout": lambda: rollout(dice),
         "outside": lambda: dice.choice(["unsupported", "reject"]),
         "limits_stand": lambda: dice.choice(["before-body", "after-body"]),
-        "limits": lambda: dice.some(limits),
+        "limits": lambda: dice.some(limits) or limits[:1],
         "cutover_key": lambda: dice.choice(limits) if limits else None,
         "max_bytes": lambda: dice.choice([1, 20, "1KiB"]),
     }
@@ -176,6 +177,8 @@ def query(dice: Dice) -> dict[str, Any]:
         "max_value_bytes": lambda: dice.choice([3, 5, "1KiB"]),
     }
     table = dice.table(keys, 0.3)
+    if table.get("duplicates") == "join" and dice.chance(0.5):
+        table["max_value_bytes"] = dice.choice([3, 5])
     if "allow" in table:
         table["allow"] = [name for name in table["allow"] if not (name.startswith("f_*") and name != "f_*")]
         if dice.chance(0.5):

@@ -18,9 +18,9 @@ QUERY = (
     "& & & = = a b 1 + %20 %2B %26 %3D %C3%A9 %C3 %FF % %zz %41 * ~ - . _ é ' %00 %F0%9F%98%80 %ED%A0%80 && &= 12345"
 )
 HOSTS = r"""
-example.com Example.COM. www.example.com example.com:80 example.com:443 a.b:8080 a.b:1 a.b: a.b:080 a.b:0 a.b:65535 a.b:65536 a.b:65535
+example.com Example.COM. example.com:80 example.com:443 a.b:8080 a.b:1 a.b: a.b:080 a.b:0 a.b:65535 a.b:65536
 a_b.example [::1] [::1]:80 [2001:DB8:0:0:0:0:0:1] [::FFFF:192.0.2.1] [1:0:0:2:0:0:0:3] [::1.2.3.4] [1::] [fe80::1%eth0]
-192.0.2.1 192.0.2.01 127.1 0x7f.1 0x 1.2.3.256 1e3 a..b .a -a.b a-.b a[1] ] [ : x.. évil.example user@a.b a/b
+www.example.com 192.0.2.1 192.0.2.01 127.1 0x7f.1 0x 1.2.3.256 1e3 a..b .a -a.b a-.b a[1] ] [ : x.. évil.example user@a.b a/b
 """
 TAGS = "de DE-at en en-gb EN-GB-x-a zh-hant-tw sgn-BE-fr * a b-c1 x-y i-klingon-ab de_DE abcdefghi"
 TYPES = r"""
@@ -82,6 +82,9 @@ def query(dice: Dice, policy: Table) -> str:
         *policy.get("drop", []),
     ]
     names = [name.replace("*", "x").replace("@trackers", "gclid") for name in listed] + NAMES
+
+    if dice.chance(0.5):
+        names = dice.choices(names, k=2)
 
     def piece() -> str:
         if dice.chance(0.2):
@@ -173,6 +176,8 @@ def line(dice: Dice) -> list[str]:
             ";q=.5",
             ";q=0.001",
         ]
+        if dice.chance(0.2):
+            return ["Accept-Language", ",".join(["de", "en-gb"] * 8 + ["fr"] * dice.randint(0, 1))]
         elements = dice.few(lambda: dice.choice(TAGS.split()) + dice.choice(weights[: dice.choice([1, 5, 11])]), 20)
         return ["Accept-Language", dice.choice([",", ", ", " , "]).join(elements)]
     if kind < 0.52:

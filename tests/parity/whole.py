@@ -47,12 +47,13 @@ class Example:
 def draw(dice: Dice) -> Example:
     focus = dice.choice(["all", "path", "query", "host", "headers", "body", "body", "body", "limits"])
     policy = draw_policies.policy(dice, focus)
-    count = dice.choice([1, 1, 2, 3]) if not policy.get("limits") else dice.choice([1, 2, 4, 6])
+    limited = bool(policy.get("limits"))
+    count = dice.choice([1, 2, 4, 8]) if limited else dice.choice([1, 1, 2, 3])
     requests: list[Tables] = []
-    now = START + dice.randint(0, 3_600_000_000)
+    now = START + (dice.randint(0, 7_200) * 500_000 if dice.chance(0.5) else dice.randint(0, 3_600_000_000))
     for _ in range(count):
         route = dice.choice(policy["route"])
-        if requests and dice.chance(0.5):
+        if requests and dice.chance(0.9 if focus == "limits" else 0.5):
             request = copy.deepcopy(requests[-1])
         else:
             request = draw_requests.request(dice, {**policy.get("defaults", {}), **route}, focus)
