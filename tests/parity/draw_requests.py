@@ -20,7 +20,8 @@ QUERY = (
 HOSTS = r"""
 example.com Example.COM. example.com:80 example.com:443 a.b:8080 a.b:1 a.b: a.b:080 a.b:0 a.b:65535 a.b:65536
 a_b.example [::1] [::1]:80 [2001:DB8:0:0:0:0:0:1] [::FFFF:192.0.2.1] [1:0:0:2:0:0:0:3] [::1.2.3.4] [1::] [fe80::1%eth0]
-www.example.com 192.0.2.1 192.0.2.01 127.1 0x7f.1 0x 1.2.3.256 1e3 a..b .a -a.b a-.b a[1] ] [ : x.. évil.example user@a.b a/b
+www.example.com 192.0.2.1 192.0.2.01 127.1 0x7f.1 0x 1.2.3.256 1e3 a..b .a -a.b a-.b a[1] ] [ : x.. évil.example
+user@a.b a/b
 """
 TAGS = "de DE-at en en-gb EN-GB-x-a zh-hant-tw sgn-BE-fr * a b-c1 x-y i-klingon-ab de_DE abcdefghi"
 TYPES = r"""
