@@ -140,8 +140,8 @@ fn check_effect(section: &Section<'_>, rule: &FieldRule) {
         && section.get("required").is_none()
         && !rule.drop;
     if does_nothing {
-        let advice = "name an operation (text, email, uuid, integer, boolean, decimal, timestamp, enum), required, \
-                      default, null, empty, rename or drop";
+        let advice = "name an operation (text, enum, integer, boolean, decimal, date, timestamp, uuid, email, phone, \
+                      country, currency, language, ip, cidr, url), required, default, null, empty, rename or drop";
         section.complain("the rule does nothing", advice.to_owned());
     }
 }

@@ -104,14 +104,6 @@ pub fn strip(text: &str) -> &str {
     text.trim_matches(|c| is_white_space(c) || is_separator(c))
 }
 
-/// Whether Python's number parsers might read `c`, which is not ASCII, as a decimal digit.
-///
-/// They take every code point of category Nd of their own Unicode version. The numeric ones that the standard library
-/// knows are a superset of that for 14.0 to 15.1, which `tests/parity/test_fields.py` holds.
-pub fn might_be_digit(c: char) -> bool {
-    !c.is_ascii() && c.is_numeric()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
