@@ -85,21 +85,30 @@ struct Shortest {
 }
 
 impl Shortest {
+    /// What was written.
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+
     /// First digit, further digits and exponent of `double`, whose text this is. If another text of this length is
     /// equally near, the one whose last digit is even.
     fn even(&mut self, double: f64) -> Option<(&str, &str, i32)> {
-        let text = std::str::from_utf8(&self.bytes[..self.len]).ok()?;
-        let (mantissa, exponent) = text.split_once('e')?;
+        let (mantissa, exponent) = self.text().split_once('e')?;
         let exponent: i32 = exponent.parse().ok()?;
         let end = mantissa.len();
         let digits = mantissa.bytes().filter(u8::is_ascii_digit);
         let value = digits.clone().fold(0, |value: u64, digit| value * 10 + u64::from(digit - b'0'));
         let power = exponent + 1 - digits.count() as i32;
         // Halves are between it and its neighbours.
+        let last = self.bytes[end - 1];
         if value % 2 == 1 && is_exactly(double, value * 10 - 5, power - 1) {
             self.bytes[end - 1] -= 1;
         } else if value % 2 == 1 && value % 10 != 9 && is_exactly(double, value * 10 + 5, power - 1) {
             self.bytes[end - 1] += 1;
+        }
+        // Below a power of two doubles lie closer: the even text may be nearer to another one.
+        if self.bytes[end - 1] != last && self.text().parse() != Ok(double) {
+            self.bytes[end - 1] = last;
         }
         let mantissa = std::str::from_utf8(&self.bytes[..end]).ok()?;
         let (first, rest) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -214,6 +223,8 @@ mod tests {
             ("123456.789e3", "123456789"),
             ("1234567890123456.7", "1234567890123456.8"),
             ("1424953923781206.2", "1424953923781206.2"),
+            ("5.9604644775390625e-8", "5.960464477539063e-8"),
+            ("2.98023223876953125e-8", "2.9802322387695312e-8"),
         ] {
             assert_eq!(form(literal).as_deref(), Some(expected), "{literal}");
         }
