@@ -102,6 +102,7 @@ hosts = one_of(
     joined(known.sequence(names, 3, "."), ".com"),
     joined(ipv4s, maybe(".")),
     joined("[", one_of(ipv6s, addresses), pick("]", "]", "]", "", "]x")),
+    pick("", "[]", ".", "..", "["),
 )
 ports = pick(
     "", "", "", "", ":", ":80", ":443", ":0443", ":8080", ":0", ":65535", ":65536", ":00080", ":000080", ":x", ":+8"
@@ -185,6 +186,7 @@ def as_number(maker: AnyMaker) -> AnyMaker:
 
 ACCIDENTS = {op: one_of(*map(always, listed)) for op, listed in known.ACCIDENTS.items()}
 small_whole = lambda dice: str(dice.randint(-1100, 1100))  # noqa: E731
+nines = joined(pick("", "-"), some("9", 8, 27), ".", some("9", 1, 20), pick("", "4", "5"))
 small_decimal = joined(pick("", "-"), some(DIGITS, 1, 3), maybe(joined(".", some(DIGITS, 1, 4))))
 
 VALUES: dict[str, AnyMaker] = {
@@ -197,7 +199,7 @@ VALUES: dict[str, AnyMaker] = {
     "decimal": mixed(
         known.fitting, known.ties, known.loose_decimals,
         as_number(one_of(known.fitting, known.ties, known.loose_decimals)),
-        small_decimal, as_number(small_decimal), lambda dice: known.number(dice), ACCIDENTS["decimal"],
+        small_decimal, as_number(small_decimal), lambda dice: known.number(dice), ACCIDENTS["decimal"], nines,
     ),
     "date": mixed(dates),
     "timestamp": mixed(

@@ -35,18 +35,13 @@ def media_type(content_type: bytes | None, part: str = "json") -> bytes:
     return media.lower()
 
 
-def normalize(policy: dict[str, Any], body: bytes, content_type: bytes | None, checks: Checks) -> bytes | None:
-    """The body that goes on, or None where it goes on as it came.
+def normalize(policy: dict[str, Any], body: bytes, checks: Checks) -> bytes | None:
+    """What becomes of a body that is JSON by its media type and not empty; None where it goes on as it came.
 
-    `policy` is the table `[route.json]` as TOML gives it, defaults not filled in. `content_type` is the first such
-    header, or None. Raises `Outside` or `Refused`; codes of whole-request checks go through `checks.fired`, and a field
-    rule with a `rollout` of its own leaves `checks.remark(code, path)`. The size bound was checked before.
+    `policy` is the table `[route.json]` as TOML gives it, defaults not filled in. Raises `Outside` or `Refused`; codes
+    of whole-request checks go through `checks.fired`, and a field rule with a `rollout` of its own leaves
+    `checks.remark(code, path)`. The size bound was checked before.
     """
-    if not body:
-        return None
-    media = media_type(content_type)
-    if media not in (b"application/json", b"text/json") and not media.endswith(b"+json"):
-        return None
     # A body that is not judged to its end leaves no remarks but the last.
     pending = Checks(checks.rollout).once()
     written = judge(policy, body, pending)

@@ -93,7 +93,7 @@ class Decision:
             return None
         media = bodies.media_type(kind, "form" if json is None else "json")
         if json is not None and body and is_json(media):
-            return bodies.normalize(json, body, kind, self.checks)
+            return bodies.normalize(json, body, self.checks)
         if pairs is not None and media == b"application/x-www-form-urlencoded":
             return form.normalize(pairs, body, self.checks)
         if pairs is not None and body and media == b"multipart/form-data":
