@@ -53,13 +53,16 @@ pub struct Work {
 }
 
 impl Work {
-    fn clear(&mut self) {
+    /// Forgets the last body and gives back memory that only an unusual one needed. What style `S` does not use is left.
+    fn clear<S: Style>(&mut self) {
         self.names.clear(KEEP);
         self.seen.clear();
         self.texts.clear(KEEP);
-        self.shape.clear(KEEP);
-        self.draft.clear();
-        self.draft.shrink_to(KEEP);
+        if S::SORT.is_some() {
+            self.shape.clear(KEEP);
+            self.draft.clear();
+            self.draft.shrink_to(KEEP);
+        }
     }
 }
 
@@ -103,7 +106,7 @@ fn rewrite<S: Style>(
     body: &[u8],
     scratch: &mut Scratch,
 ) -> Result<(Part, Findings), Halt> {
-    scratch.json.clear();
+    scratch.json.clear::<S>();
     scratch.body.clear();
     scratch.body.shrink_to(KEEP);
     let text = encoding::text(body)?;

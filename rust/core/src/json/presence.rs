@@ -17,7 +17,9 @@ pub(super) struct Seen {
 impl<'a> Walk<'a> {
     /// The value of a member with `rule` was read, under its new name or its own: whether the member stays. One that
     /// would be left out is absent even where the rule is not enforced.
-    pub(super) fn settle<S: Style>(&mut self, rule: &FieldRule, slot: Option<usize>, is_new_name: bool) -> bool {
+    #[inline]
+    pub(super) fn settle<S: Style>(&mut self, rule: usize, slot: Option<usize>, is_new_name: bool) -> bool {
+        let rule = &self.policy.fields[rule];
         let is_absent = std::mem::take(&mut self.is_left_out) || rule.drop;
         if is_absent {
             self.did(rule, "dropped");

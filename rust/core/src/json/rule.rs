@@ -29,7 +29,8 @@ pub(super) struct Texts {
 impl Texts {
     /// Empties them and gives back memory that only an unusual body needed.
     pub(super) fn clear(&mut self, keep: usize) {
-        for text in [&mut self.decoded, &mut self.value, &mut self.number, &mut self.new_number] {
+        // Numbers are at most some hundred bytes long.
+        for text in [&mut self.decoded, &mut self.value] {
             text.clear();
             text.shrink_to(keep);
         }

@@ -4,9 +4,9 @@ use super::finding::{Findings, Halt, Note, Outside};
 use super::members::{Names, ObjectNames, find};
 use super::presence::Seen;
 use super::rule::Texts;
-use super::run::Runs;
+use super::run::{Mark, Runs};
 use super::scan::{skip_space, string_stop};
-use super::shape::Shape;
+use super::shape::{Begun, Shape};
 use super::string::{self, Kind, Token};
 use super::style::Style;
 use super::{MAX_DEPTH, number};
@@ -295,33 +295,22 @@ impl<'a> Walk<'a> {
         let begun = S::SORT.map(|_| self.shape.begin(name, start));
         let is_formless = S::ECMASCRIPT && self.findings.is_formless();
         let node = object.node.and_then(|node| find(node, name)).map(|child| &self.policy.tree[child]);
-        let rule = node.and_then(|node| node.rule).map(|rule| &self.policy.fields[rule]);
-        let renamed = rule.and_then(|rule| rule.rename.as_deref()).map(|new| (new, new.as_bytes() == name));
-        if let (Some(rule), Some((new, false))) = (rule, renamed)
-            && rule.rollout == Rollout::Enforce
-            && S::REWRITES
-        {
-            self.runs.back_to(mark);
-            self.runs.close(at);
-            self.runs.push_string::<S>(new);
-            self.runs.open(token.end + 1);
-            if let Some(begun) = begun {
-                self.shape.rename(begun, new.as_bytes());
-            }
-        }
+        let is_new_name = match node.and_then(|node| node.rule) {
+            Some(rule) if self.policy.fields[rule].rename.is_some() => self.rename::<S>(rule, at, token, mark, begun),
+            _ => false,
+        };
         let colon = skip_space(bytes, token.end + 1);
         if bytes.get(colon) != Some(&b':') {
             return Err(Halt::Malformed);
         }
         let start = self.gap::<S>(token.end + 1, colon + 1, S::COLON);
         let end = self.value::<S>(start, Place { node, ..object })?;
-        let stays = match (node, rule) {
-            (Some(node), Some(rule)) => {
-                let slot = node.slot.map(|slot| seen + slot);
-                self.settle::<S>(rule, slot, renamed.is_some_and(|(_, is_new)| is_new))
-            }
-            (Some(_), None) => true,
-            (None, _) => object.node.is_none() || self.keeps_unknown::<S>(),
+        let stays = match node {
+            None => object.node.is_none() || self.keeps_unknown::<S>(),
+            Some(node) => match node.rule {
+                Some(rule) => self.settle::<S>(rule, node.slot.map(|slot| seen + slot), is_new_name),
+                None => true,
+            },
         };
         if let Some(begun) = begun {
             if stays {
@@ -334,6 +323,27 @@ impl<'a> Walk<'a> {
             self.findings.set_formless(is_formless);
         }
         Ok((end, stays))
+    }
+
+    /// Writes the new name for the one at `at`, if `rule` is enforced; says whether it was the new one already. `mark` is
+    /// the output before the name.
+    #[inline(never)]
+    fn rename<S: Style>(&mut self, rule: usize, at: usize, token: Token, mark: Mark, begun: Option<Begun>) -> bool {
+        let rule = &self.policy.fields[rule];
+        let new = rule.rename.as_deref().unwrap_or_default();
+        if string::decode(self.text, token, &mut self.texts.decoded) == new {
+            return true;
+        }
+        if rule.rollout == Rollout::Enforce && S::REWRITES {
+            self.runs.back_to(mark);
+            self.runs.close(at);
+            self.runs.push_string::<S>(new);
+            self.runs.open(token.end + 1);
+            if let Some(begun) = begun {
+                self.shape.rename(begun, new.as_bytes());
+            }
+        }
+        false
     }
 
     /// Whether a member stays that no rule names.
