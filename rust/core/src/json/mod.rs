@@ -113,8 +113,21 @@ fn rewrite<S: Style>(
     let Scratch { json: Work { names, seen, texts, shape, draft }, exercised, remarks, body: out, .. } = scratch;
     let runs = Runs::new(body, out);
     let findings = Findings::new(rollouts);
-    let mut walk =
-        Walk { policy, text, runs, names, seen, texts, shape, exercised, remarks, findings, is_left_out: false };
+    let longest = policy.bounds.string;
+    let mut walk = Walk {
+        policy,
+        text,
+        longest,
+        runs,
+        names,
+        seen,
+        texts,
+        shape,
+        exercised,
+        remarks,
+        findings,
+        is_left_out: false,
+    };
     walk.document::<S>(policy.tree.first())?;
     let Walk { mut runs, findings, .. } = walk;
     let is_untouched = runs.is_untouched();

@@ -88,6 +88,7 @@ impl<'a> Walk<'a> {
         let mut walk = Walk {
             policy: self.policy,
             text,
+            longest: usize::MAX,
             runs: Runs::new(text.as_bytes(), self.runs.output()),
             names: self.names,
             seen: self.seen,

@@ -58,17 +58,17 @@ impl<'a> Walk<'a> {
 
     /// Writes a number in style `S`, which is ECMAScript's, after its rule, if it has one, has seen it in that form.
     #[inline(never)]
-    pub(super) fn ecmascript_number<S: Style>(&mut self, literal: &str, at: usize, rule: Option<usize>) {
+    pub(super) fn ecmascript_number<S: Style>(&mut self, span: Range<usize>, rule: Option<usize>) {
         let mark = self.runs.mark();
-        let end = at + literal.len();
+        let literal = &self.text[span.clone()];
         let mut form = std::mem::take(&mut self.texts.number);
         form.clear();
         let has_form = ecmascript::number(literal, &mut form).is_some();
         let seen = if has_form { &*form } else { literal };
         if seen != literal {
-            self.runs.replace(at, end, seen.as_bytes());
+            self.runs.replace(span.start, span.end, seen.as_bytes());
         }
-        let stays = rule.is_none_or(|rule| !self.apply::<S>(rule, Scalar::Number(seen), at..end, mark));
+        let stays = rule.is_none_or(|rule| !self.apply::<S>(rule, Scalar::Number(seen), span, mark));
         if stays && !has_form {
             self.findings.note(Note::JcsNumber);
         }

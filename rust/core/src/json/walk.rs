@@ -18,6 +18,8 @@ use crate::rollout::{Remark, Rollout};
 pub(super) struct Walk<'a> {
     pub(super) policy: &'a JsonPolicy,
     pub(super) text: &'a str,
+    /// The bound on strings, at hand.
+    pub(super) longest: usize,
     pub(super) runs: Runs<'a>,
     pub(super) names: &'a mut Names,
     /// For each open object with expected members, how each was seen; the innermost object last.
@@ -100,7 +102,7 @@ impl<'a> Walk<'a> {
             let (end, kind) = self.unusual_string::<S>(end)?;
             Token { start, end, kind }
         };
-        if token.end - token.start > self.policy.bounds.string {
+        if token.end - token.start > self.longest {
             self.measure(token);
         }
         Ok(token)
@@ -109,7 +111,7 @@ impl<'a> Walk<'a> {
     /// Measures a string that may be too long: decoded it is never longer than in the body.
     #[cold]
     fn measure(&mut self, token: Token) {
-        if string::decode(self.text, token, &mut self.texts.decoded).len() > self.policy.bounds.string {
+        if string::decode(self.text, token, &mut self.texts.decoded).len() > self.longest {
             self.findings.note(Note::StringTooLong);
         }
     }
@@ -128,21 +130,20 @@ impl<'a> Walk<'a> {
     fn number<S: Style>(&mut self, at: usize, place: Place<'a>) -> Result<usize, Halt> {
         let mark = self.runs.mark();
         let number = number::number(self.text.as_bytes(), at)?;
-        let literal = &self.text[at..number.end];
         if number.is_long {
             self.findings.outside(Outside::NumberLength);
             if S::ECMASCRIPT {
                 self.findings.note(Note::JcsNumber);
             }
         } else if S::ECMASCRIPT {
-            self.ecmascript_number::<S>(literal, at, place.rule());
+            self.ecmascript_number::<S>(at..number.end, place.rule());
         } else {
-            let is_negative_zero = literal == "-0";
+            let is_negative_zero = self.text.as_bytes()[at..number.end] == *b"-0";
             if is_negative_zero && S::REWRITES {
                 self.runs.replace(at, number.end, b"0"); // Python's int has none
             }
             if let Some(rule) = place.rule() {
-                let literal = if is_negative_zero { "0" } else { literal };
+                let literal = if is_negative_zero { "0" } else { &self.text[at..number.end] };
                 self.apply::<S>(rule, Scalar::Number(literal), at..number.end, mark);
             }
         }
