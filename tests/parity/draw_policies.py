@@ -66,7 +66,7 @@ def policy(dice: Dice, focus: str = "all") -> dict[str, Any]:
         root["client"] = client(dice)
     if limits:
         root["limits"] = limits
-    if dice.chance(0.3):
+    if dice.chance(0.3 if focus == "all" else 0.1):
         root["defaults"] = defaults(dice, list(limits))
     return root | {"route": routes}
 
@@ -127,8 +127,11 @@ def route(dice: Dice, limits: list[str], focus: str) -> dict[str, Any]:
         "max_bytes": lambda: dice.choice([1, 20, "1KiB"]),
     }
     table = dice.table(keys, 0.35 if focus == "all" else 0.1)
-    for part in SECTIONS.get(focus, []):
-        if part not in table and dice.chance(0.8):
+    sections = SECTIONS.get(focus, [])
+    if focus == "body":
+        sections = dice.choice([["json"], ["json"], ["json"], ["form"], ["json", "form"]])
+    for part in sections:
+        if part not in table and dice.chance(0.9):
             table[part] = keys[part]()
     if focus == "query" and isinstance(table.get("target"), dict):
         table["target"].setdefault("query", query(dice))
@@ -241,7 +244,7 @@ def rule(dice: Dice, form: bool = False) -> Any:
             extra.append(f'{key} = "{dice.choice(["keep", "reject"])}"')
     if dice.chance(0.1) and "rename" not in inner:
         extra.append(f'rename = "{dice.choice(["r", "s"])}"')
-    if dice.chance(0.2) and "rollout" not in inner:
+    if dice.chance(0.3) and "rollout" not in inner:
         extra.append(f'rollout = "{dice.choice(["observe", "warn", "enforce"])}"')
     if dice.chance(0.04):
         return Raw("{ drop = true }")
@@ -249,7 +252,7 @@ def rule(dice: Dice, form: bool = False) -> Any:
 
 
 def fields(dice: Dice, names: list[str]) -> dict[str, Any]:
-    return {name: rule(dice) for name in dice.some(names, 3)}
+    return {name: rule(dice) for name in dice.sample(names, dice.choice([0, 1, 2, 3, 5]))}
 
 
 def json_body(dice: Dice) -> dict[str, Any]:
@@ -277,7 +280,7 @@ def form(dice: Dice) -> dict[str, Any]:
         "duplicates": lambda: dice.choice(["keep", "first", "last", "reject"]),
         "fields": lambda: {name: rule(dice, form=True) for name in dice.some(["v", "a", "b.c", "é", "x y"], 3)},
     }
-    table = dice.table(keys, 0.3)
+    table = dice.table(keys, 0.4)
     if table.get("fields") and dice.chance(0.3):
         table["unknown"] = dice.choice(["keep", "drop", "reject"])
     return table

@@ -26,7 +26,7 @@ user@a.b a/b
 TAGS = "de DE-at en en-gb EN-GB-x-a zh-hant-tw sgn-BE-fr * a b-c1 x-y i-klingon-ab de_DE abcdefghi"
 TYPES = r"""
 application/json Application/JSON;charset="UTF-8" text/json application/a+json;charset=utf-16 text/plain;;Format=Flowed
-application/json;charset=utf-8;charset=utf-8 a/b;x="a\"b" a/b;x= a/b;x="é" a/b;X=1;x=2 json a/b,c/d
+application/json;charset=utf-8;charset=utf-8 a/b;x="a\"b" a/b;x= a/b;x="é" a/b;X=1;x=2 json a/b,c/d é/json
 application/x-www-form-urlencoded APPLICATION/x-www-form-urlencoded;charset=utf-8 multipart/form-data;boundary=x
 """
 ADDRESSES = """
@@ -196,18 +196,23 @@ def line(dice: Dice) -> list[str]:
 def payload(dice: Dice, route: Table) -> tuple[str, str | None]:
     """A body as Latin-1 text, and its media type."""
     choice = dice.random()
-    if choice < 0.08:
+    if choice < 0.03:
         return "", dice.choice([None, "application/json", "application/x-www-form-urlencoded"])
-    if choice < 0.14:
+    if choice < 0.07:
         return dice.choice(["x", "{", "a=1", '{"v":1}']), dice.choice(TYPES.split())
-    if "form" in route and (choice < 0.5 or "json" not in route):
-        return form(dice, route["form"]), dice.choice(["application/x-www-form-urlencoded"] * 5 + TYPES.split())
-    if "json" in route:
-        text = json_text(dice, route["json"])
-        return text.encode("utf-8", "surrogatepass").decode("latin-1"), dice.choice(
-            ["application/json"] * 8 + TYPES.split()
-        )
-    return "", None
+    kinds = [part for part in ("json", "form") if part in route]
+    if not kinds:
+        return "", None
+    if dice.choice(kinds) == "form":
+        text, media = form(dice, route["form"]), "application/x-www-form-urlencoded"
+    else:
+        text, media = json_text(dice, route["json"]), "application/json"
+    return spelled_out(text), media if dice.chance(0.93) else dice.choice(TYPES.split())
+
+
+def spelled_out(text: str) -> str:
+    """Text as its UTF-8 bytes, which are Latin-1 text; half of a surrogate pair too."""
+    return text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
 def form(dice: Dice, policy: Table) -> str:
@@ -287,6 +292,10 @@ class Literal(str):
 
 def value(dice: Dice, rule: str) -> str:
     """The text of a JSON value: mostly one that this rule or another is shown with, as it is or nearly."""
+    if "null =" in rule and dice.chance(0.25):
+        return "null"
+    if "empty =" in rule and dice.chance(0.25):
+        return dice.choice(['""', '" "'])
     choice = dice.random()
     if choice < 0.85:
         own = [values for inner, values in RULES if inner and inner in rule]
@@ -312,6 +321,8 @@ def value(dice: Dice, rule: str) -> str:
         '"\\ud800"',
         '{"a":1,"a":2}',
         "[[[1]]]",
+        "[" * 64 + "]" * 64,
+        "[" * 60 + "]" * 60,
         '"a\\u0000"',
         '"é"',
         '"\\u00e9"',

@@ -18,6 +18,9 @@ from parity.whole import Example, broken, cut_down, difference, differs, draw, s
 EXAMPLES = 100_000 if os.environ.get("CROSSFADE_LONG") == "1" else 5_000
 BATCH = 50
 
+# Codes that end a request at least once in 5,000 examples: fewer would be a poor grammar too.
+FEWEST_CODES = 100
+
 # Policies that do not hold together are drawn too, and are no example. More than this share would be a poor grammar.
 MOST_DISCARDED = 0.5
 
@@ -48,6 +51,8 @@ def examples(count: int, check: Callable[[list[Example]], int]) -> None:
 
 
 def test_a_whole_request_is_judged_as_the_oracle_judges_it(candidate: Candidate) -> None:
+    codes: set[str] = set()
+
     def check(batch: list[Example]) -> int:
         answers = iter(candidate.ask(question for example in batch for question in example.questions()))
         used = 0
@@ -56,12 +61,14 @@ def test_a_whole_request_is_judged_as_the_oracle_judges_it(candidate: Candidate)
             if broken(said):
                 continue
             used += 1
+            codes.update(answer["code"] for answer in said if "code" in answer)
             if difference(example, said):
                 small = cut_down(example, differs(candidate))
                 raise AssertionError(f"{small}\n{difference(small, candidate.ask(small.questions()))}")
         return used
 
     examples(EXAMPLES, check)
+    assert len(codes) >= FEWEST_CODES
 
 
 def test_what_went_on_goes_on_as_it_is(candidate: Candidate) -> None:

@@ -45,7 +45,7 @@ class Example:
 
 
 def draw(dice: Dice) -> Example:
-    focus = dice.choice(["all", "path", "query", "host", "headers", "body", "body", "body", "limits"])
+    focus = dice.choice(["all", "path", "query", "host", "headers", "limits"] + ["body"] * 6)
     policy = draw_policies.policy(dice, focus)
     limited = bool(policy.get("limits"))
     count = dice.choice([1, 2, 4, 8]) if limited else dice.choice([1, 1, 2, 3])
@@ -57,7 +57,7 @@ def draw(dice: Dice) -> Example:
             request = copy.deepcopy(requests[-1])
         else:
             request = draw_requests.request(dice, {**policy.get("defaults", {}), **route}, focus)
-        if dice.chance(0.3):
+        if dice.chance(0.7 if focus == "body" else 0.3):
             request["route"] = route["name"]
         now += dice.choice([0, 1, 300_000, 500_000, 999_999, 1_000_000, 2_000_000, 60_000_000, 3_600_000_000])
         requests.append(request | {"now": now})
