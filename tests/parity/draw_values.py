@@ -50,7 +50,8 @@ clean_networks = one_of(
 dates = one_of(
     known.dates, known.loose_dates, mutated(known.dates), some(DIGITS, 8),
     joined(known.year, pick("", "-"), "W", some(DIGITS, 2), pick("", "-"), some(DIGITS, 0, 1)),
-    joined(known.year, known.pair(1, 12), known.pair(1, 31)),
+    joined(known.year, known.pair(1, 12), known.pair(1, 31), pick("", "", "xx", "é", "x", "ABC", "\0\n")),
+    joined(known.year, "W", some(DIGITS, 3), pick("", "xx", "é", "x", "-1")),
 )  # fmt: skip
 counts = one_of(
     lambda dice: str(dice.randint(-(10**12), 10**14)),
