@@ -3,7 +3,18 @@
 Each suite is a file here; docs/conformance.md holds what came out. `python tests/suites/table.py --write` writes it.
 """
 
-from suites import email_syntax, envoy_paths, jcs, json_schema, json_test_suite, phones, unicode_files, wpt, wpt_urls
+from suites import (
+    email_syntax,
+    envoy_paths,
+    iso_codes,
+    jcs,
+    json_schema,
+    json_test_suite,
+    phones,
+    unicode_files,
+    wpt,
+    wpt_urls,
+)
 
 SUITES = (
     *json_test_suite.SUITES,
@@ -15,4 +26,5 @@ SUITES = (
     *json_schema.SUITES,
     *email_syntax.SUITES,
     *phones.SUITES,
+    *iso_codes.SUITES,
 )
