@@ -8,6 +8,9 @@ use crossfade_core::policy::{Outside, Profile};
 use crossfade_core::{Request, Scratch};
 use json_support::{normalized, post, route, verdict};
 
+const ALL: [Profile; 6] =
+    [Profile::Original, Profile::Compact, Profile::Python, Profile::PythonUtf8, Profile::Sorted, Profile::Jcs];
+
 #[test]
 fn each_profile_writes_in_its_own_way() {
     let body = r#" { "a" : [1.10,-0,1E5,true ,null], "é\u00E9\/\u0041":"\ud83d\ude00😀\n\u000a\u007f" , "":{ }} "#;
@@ -89,7 +92,7 @@ fn what_python_refuses_is_malformed() {
         "\u{b}1",
     ];
     for body in malformed {
-        for profile in [Profile::Original, Profile::Compact, Profile::Python, Profile::PythonUtf8] {
+        for profile in ALL {
             assert_eq!(verdict(&route(profile), body), "invalid malformed_json", "{body:?}");
         }
     }
