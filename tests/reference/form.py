@@ -7,6 +7,7 @@ from typing import Any
 from reference.answer import Checks, Outside, Refused
 from reference.body_rules import Pass
 from reference.field_paths import Place, Rule
+from reference.fields import LEFT_OUT
 from reference.json_text import Members
 from reference.query import decode, encode, is_utf8
 from reference.sizes import size
@@ -28,7 +29,7 @@ def judge(policy: dict[str, Any], body: bytes, checks: Checks) -> bytes:
     pairs = read(body)
     bounds(policy, pairs, checks)
     pairs = settled(policy, pairs, checks)
-    rules = Pass(root(policy.get("fields", {})), policy.get("unknown", "keep"), jcs=False)
+    rules = FormPass(root(policy.get("fields", {})), policy.get("unknown", "keep"), jcs=False)
     members = rules.run(Members([name, value] for name, value in pairs))
     if rules.refusals:
         raise min(rules.refusals.items(), key=lambda refusal: refusal[0].index)[1]
@@ -36,7 +37,15 @@ def judge(policy: dict[str, Any], body: bytes, checks: Checks) -> bytes:
         checks.remark(*remark)
     if rules.unknown_found:
         checks.fired(Refused("unknown_field"))
-    return b"&".join(encode({}, name.encode()) + b"=" + encode({}, text(value)) for name, value in members)
+    return b"&".join(encode({}, name.encode()) + b"=" + encode({}, text(value).encode()) for name, value in members)
+
+
+class FormPass(Pass):
+    """The walk through a form, in which whatever an operation gives is a text."""
+
+    def of_rule(self, rule: Rule, value: Any, kept: list[str]) -> Any:
+        new = super().of_rule(rule, value, kept)
+        return new if new is LEFT_OUT else text(new)
 
 
 def read(body: bytes) -> Pairs:
@@ -83,6 +92,6 @@ def root(fields: dict[str, Any]) -> Place:
     return Place(names={rule.path: Place(rule=rule) for rule in listed})
 
 
-def text(value: Any) -> bytes:
+def text(value: Any) -> str:
     """What an operation gave, as text."""
-    return (str(value).lower() if isinstance(value, bool) else value).encode()
+    return str(value).lower() if isinstance(value, bool) else str(value)
