@@ -398,3 +398,51 @@ def test_what_the_control_raises_reaches_the_server(adapt):
 
     with pytest.raises(LookupError, match="gone"):
         run(adapt("shadow", control=control), scope_of(), Client(*chunks(b"")))
+
+
+HEADERS = """
+version = 1
+
+[limits.clients]
+key = ["client"]
+rate = "5/minute"
+strategy = "moving-window"
+
+[[route]]
+name = "pages"
+match = "* /{path*}"
+limits = ["clients"]
+
+[route.host]
+
+[route.headers]
+"""
+
+
+def test_rewritten_headers_are_those_of_the_scope_that_goes_on(make_service, app):
+    """
+    The service behind reads the normalised headers; the scope that came is as it was.
+    """
+    service = make_service(HEADERS)
+    service.stage("pages", "live")
+    seam = service.seam()
+    seam.control("pages", lambda _: Outcome.accepted())
+    came = [(b"host", b"Example.ORG."), (b"x-a", b" 1 "), (b"te", b"trailers"), (b"accept", b"a"), (b"accept", b"b")]
+    scope = scope_of(headers=list(came))
+    run(CrossfadeMiddleware(app, seam), scope, Client(*chunks(b"")))
+
+    assert app.calls[0][0]["headers"] == [(b"host", b"example.org"), (b"x-a", b"1"), (b"accept", b"a, b")]
+    assert scope["headers"] == came
+
+
+def test_a_control_may_say_which_headers_go_on(make_service, app):
+    """
+    What a control forwards is forwarded: headers too.
+    """
+    service = make_service(HEADERS)
+    service.stage("pages", "shadow")
+    seam = service.seam()
+    seam.control("pages", lambda _: Outcome.accepted(headers=[(b"x-a", b"1")]))
+    run(CrossfadeMiddleware(app, seam), scope_of(headers=[(b"x-a", b"0")]), Client(*chunks(b"")))
+
+    assert app.calls[0][0]["headers"] == [(b"x-a", b"1")]

@@ -44,7 +44,9 @@ fn decided(policy: &Policy, route: &Route, outcome: Outcome, scratch: &Scratch) 
         Outcome::Accepted(normalized) => record::Outcome::Accepted(Forward {
             path: part(normalized.path, &scratch.path),
             query: part(normalized.query, &scratch.query),
-            headers: None,
+            headers: (normalized.headers == Part::Rewritten).then(|| {
+                scratch.headers.iter().map(|(name, value)| (name.to_vec().into(), value.to_vec().into())).collect()
+            }),
             body: part(normalized.body, &scratch.body),
         }),
         Outcome::Limited { limit, retry_after } => {
