@@ -13,6 +13,7 @@
 pub mod capture;
 pub mod compare;
 pub mod control;
+pub mod explain;
 pub mod group;
 pub mod html;
 pub mod import;

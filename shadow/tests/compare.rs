@@ -5,7 +5,7 @@ mod support;
 use std::sync::LazyLock;
 
 use crossfade_core::Policy;
-use crossfade_exchange::{Observation, Outcome, Raised, Request};
+use crossfade_exchange::{Forward, Observation, Outcome, Raised, Request};
 use crossfade_shadow::compare::{Difference, Kind, Value, compare, unreported};
 use crossfade_shadow::known::Day;
 use crossfade_shadow::verdict::{NotJudged, Verdict, judge};
@@ -126,6 +126,26 @@ fn untouched_is_the_same_as_rewritten_to_the_same() {
 }
 
 /// Limits are compared by name and seconds, charges by limit, key and cost in order; silence is not compared.
+/// Headers are compared name by name: case of names and order among different names say nothing, values and their order do.
+#[test]
+fn headers_are_compared_by_name() {
+    let side = |lines: &[(&str, &str)]| {
+        let headers =
+            lines.iter().map(|(name, value)| (name.as_bytes().to_vec().into(), value.as_bytes().to_vec().into()));
+        let forward = Forward { headers: Some(headers.collect()), ..Forward::default() };
+        Observation { outcome: Some(Outcome::Accepted(forward)), ..Observation::default() }
+    };
+    let found = |one: &[(&str, &str)], other: &[(&str, &str)]| -> Vec<(String, Kind)> {
+        let list = differences(&side(one), &side(other));
+        list.into_iter().map(|difference| (difference.place, difference.kind)).collect()
+    };
+    assert_eq!(found(&[("a", "1"), ("B", "2")], &[("b", "2"), ("A", "1")]), []);
+    assert_eq!(found(&[("a", "1"), ("a", "2")], &[("a", "2"), ("a", "1")]), [("headers.a".into(), Kind::Value)]);
+    assert_eq!(found(&[("a", "1")], &[("a", "1"), ("b", "2")]), [("headers.b".into(), Kind::Absent)]);
+    let untouched = Observation { outcome: Some(Outcome::Accepted(Forward::default())), ..Observation::default() };
+    assert_eq!(differences(&untouched, &side(&[])), [], "the client sent none");
+}
+
 #[test]
 fn limits_and_charges_are_compared_where_they_are_reported() {
     let one = |control: &Observation, candidate: &Observation| {

@@ -1,11 +1,15 @@
 //! `crossfade policy`.
 
+mod explain;
+
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use crossfade_core::Policy;
+use crossfade_core::policy::{Bound, Route};
+use crossfade_shadow::report::grouped;
 
 use crate::exit;
 
@@ -14,6 +18,8 @@ use crate::exit;
 pub enum Command {
     /// Print routes and digests, or every error with file, line and rule
     Check(Check),
+    /// Print what each operation makes of one request, or which operations there are
+    Explain(explain::Explain),
 }
 
 /// Arguments of `policy check`.
@@ -26,23 +32,33 @@ pub struct Check {
 pub fn run(command: Command, out: &mut impl Write) -> io::Result<ExitCode> {
     match command {
         Command::Check(arguments) => check(&arguments, out),
+        Command::Explain(arguments) => explain::explain(&arguments, out),
     }
 }
 
-fn check(arguments: &Check, out: &mut impl Write) -> io::Result<ExitCode> {
-    let name = arguments.file.display().to_string();
-    let text = match std::fs::read_to_string(&arguments.file) {
+/// The policy in a file, or the exit code after everything that is wrong with it was said.
+fn read(file: &Path) -> io::Result<Result<Policy, ExitCode>> {
+    let name = file.display().to_string();
+    let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
-        Err(error) => return exit::usage(&format!("{name}: {error}")),
+        Err(error) => return exit::usage(&format!("{name}: {error}")).map(Err),
     };
-    let policy = match Policy::parse(&name, &text) {
-        Ok(policy) => policy,
+    match Policy::parse(&name, &text) {
+        Ok(policy) => Ok(Ok(policy)),
         Err(errors) => {
             // Errors are what this command is asked for, each on lines of its own that editors can follow.
             writeln!(io::stderr(), "{errors}")?;
             let count = errors.errors.len();
-            return exit::usage(&format!("{name}: {count} error{}", if count == 1 { "" } else { "s" }));
+            exit::usage(&format!("{name}: {count} error{}", if count == 1 { "" } else { "s" })).map(Err)
         }
+    }
+}
+
+fn check(arguments: &Check, out: &mut impl Write) -> io::Result<ExitCode> {
+    let name = arguments.file.display();
+    let policy = match read(&arguments.file)? {
+        Ok(policy) => policy,
+        Err(code) => return Ok(code),
     };
     let width = policy.routes.iter().map(|route| route.name.chars().count()).max().unwrap_or(0).max(5);
     writeln!(out, "{:width$}  {:16}  matches", "route", "digest")?;
@@ -57,7 +73,22 @@ fn check(arguments: &Check, out: &mut impl Write) -> io::Result<ExitCode> {
             let limit = policy.limit(*id);
             writeln!(out, "{:width$}  {:16}  limit {} {}", "", "", limit.name, limit.rate)?;
         }
+        writeln!(out, "{:width$}  {:16}  {}", "", "", bounds(route))?;
     }
     writeln!(out, "\n{name}: {} routes, {} limits, no error", policy.routes.len(), policy.limits.len())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The most bytes of each part, as the structural limits bound them.
+fn bounds(route: &Route) -> String {
+    let part = |bound: Bound| match bound {
+        Bound { part, taken: Some(taken), forwarded: Some(forwarded) } if taken == forwarded => {
+            format!("{part} {} bytes", grouped(taken as u64))
+        }
+        Bound { part, taken: Some(taken), forwarded: Some(forwarded) } => {
+            format!("{part} {} bytes, {} when written", grouped(taken as u64), grouped(forwarded as u64))
+        }
+        Bound { part, .. } => format!("{part} not bounded"),
+    };
+    format!("at most {}", route.bounds().map(part).join(" · "))
 }

@@ -4,7 +4,7 @@ use crate::outcome::Stop;
 use crate::policy::RuleId;
 
 /// How far a check or a rule is rolled out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Rollout {
     /// It has no effect; what it would have done is a remark.
     Observe,
@@ -34,6 +34,14 @@ pub struct Rollouts {
 }
 
 impl Rollouts {
+    /// Every check of the request as a whole, rolled out alike: for finding out what each would do.
+    pub fn all(rollout: Rollout) -> Self {
+        let mut watched: Vec<_> = crate::codes::rolled_out().map(|code| (code, rollout)).collect();
+        watched.retain(|(_, rollout)| *rollout != Rollout::Enforce);
+        watched.sort_unstable();
+        Self { watched }
+    }
+
     /// How far the check with this code is rolled out.
     pub fn of(&self, code: &str) -> Rollout {
         match self.watched.binary_search_by(|(known, _)| (*known).cmp(code)) {

@@ -17,6 +17,15 @@ use crossfade_exchange::{Exchange, Request, record};
 
 pub use time::{instant, rfc3339};
 
+/// The request of one JSON line.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn line(text: &[u8]) -> Result<crossfade_exchange::Request, String> {
+    json_lines::parse(text).map(|entry| entry.request)
+}
+
 /// The longest record: a body of 10 MiB whose every byte is written as `\u00XX`.
 const MAX_RECORD_BYTES: usize = 64 << 20;
 

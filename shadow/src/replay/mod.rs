@@ -24,7 +24,7 @@ use run::{Job, Ran};
 
 pub(crate) use board::Judged;
 pub use candidate::THREAD as CANDIDATE_THREAD;
-pub(crate) use prepare::Prepared;
+pub(crate) use prepare::{Lent, Prepared};
 
 /// What a replay is asked to do.
 #[derive(Debug, Clone)]

@@ -55,6 +55,16 @@ pub enum Strategy {
 }
 
 impl Strategy {
+    /// Its name in a policy.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::FixedWindow => "fixed-window",
+            Self::MovingWindow => "moving-window",
+            Self::SlidingWindowCounter => "sliding-window-counter",
+            Self::Gcra { .. } => "gcra",
+        }
+    }
+
     /// Refuses a rate that this strategy cannot keep count of: a moving window keeps one stamp for each hit.
     ///
     /// # Errors
