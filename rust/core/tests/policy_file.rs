@@ -207,3 +207,26 @@ fn every_example_of_the_documentation_is_a_policy() {
         parse(block.split("```").next().unwrap_or_default());
     }
 }
+
+/// The structural limits bound what is taken and what goes on; a check that is only watched bounds nothing.
+#[test]
+fn bounds_are_computed() {
+    let bounds = |line: &str| {
+        let text = format!(
+            "version = 1\n[[route]]\nname = \"r\"\nmatch = \"* /{{a*}}\"\n{line}\n[route.target]\nmax_bytes = 100\n\
+             query = {{ sort = true }}\n[route.headers]\nmax_bytes = \"8KiB\"\n[route.json]\nmax_bytes = \"1KiB\"\n\
+             output = \"python\"\n"
+        );
+        let policy = Policy::parse("test.toml", &text).unwrap_or_else(|errors| panic!("{errors}"));
+        policy.routes[0].bounds().map(|bound| (bound.part, bound.taken, bound.forwarded))
+    };
+    let [path, query, headers, (_, taken, forwarded)] = bounds("");
+    assert_eq!(path, ("path", Some(100), Some(100)));
+    assert_eq!(query, ("query", Some(1 << 20), Some(1 << 20)));
+    assert_eq!(headers, ("headers", Some(8192), Some(8192)));
+    assert_eq!(taken, Some(1024));
+    // DEL, one byte, is written as six.
+    assert!(forwarded.is_some_and(|most| most >= 6 * 1000), "{forwarded:?}");
+    let watched = bounds("rollout = { too_large = \"observe\", path_too_long = \"warn\" }");
+    assert_eq!((watched[0].1, watched[3].1), (None, None));
+}

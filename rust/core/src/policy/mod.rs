@@ -3,6 +3,7 @@
 //! `parse` turns the text of `crossfade.toml` into a [`Policy`] or into every error it can find. After that nothing has
 //! to be checked again: a limit that a route names exists, a rule's operation has its arguments, a key can be built.
 
+mod bounds;
 mod client;
 mod compile;
 mod contradictions;
@@ -35,6 +36,7 @@ mod text;
 pub mod trackers;
 mod values;
 
+pub use bounds::Bound;
 pub use client::ClientPolicy;
 pub use error::{Errors, PolicyError};
 pub use expected::Expected;

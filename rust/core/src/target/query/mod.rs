@@ -14,7 +14,7 @@ use crate::rollout::Checks;
 
 /// The longest query that is looked at, and that goes on. Servers stop at 8 to 64 KiB; this keeps sorting bounded behind
 /// any of them, and offsets in 32 bits.
-const MAX_BYTES: usize = 1 << 20;
+pub(crate) const MAX_BYTES: usize = 1 << 20;
 
 /// Work space that is reused between queries.
 #[derive(Debug, Default)]

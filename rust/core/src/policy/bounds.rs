@@ -1,0 +1,40 @@
+//! What a route's structural limits bound: the most bytes of each part that are taken and that go on.
+
+use super::Route;
+use crate::rollout::Rollout;
+use crate::target::query;
+
+/// The bound on one part of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    /// `path`, `query`, `headers`, `body`.
+    pub part: &'static str,
+    /// Most bytes that come in; more are refused or outside. `None`: the policy bounds nothing.
+    pub taken: Option<usize>,
+    /// Most bytes that go on. It is safe, not tight.
+    pub forwarded: Option<usize>,
+}
+
+impl Route {
+    /// The bounds on the parts of a request, in the order in which they are normalised.
+    ///
+    /// A check that is not enforced bounds nothing. Where a part is not bounded here, the server in front of the service
+    /// bounds it.
+    pub fn bounds(&self) -> [Bound; 4] {
+        let enforced = |code: &str| self.rollouts.of(code) == Rollout::Enforce;
+        // These three hold for what goes on as for what comes.
+        let both = |part, most: Option<usize>| Bound { part, taken: most, forwarded: most };
+        let target = self.target.as_ref();
+        let path = target.and_then(|target| target.max_bytes).filter(|_| enforced("path_too_long"));
+        let query = target.and_then(|target| target.query.as_ref()).map(|_| query::MAX_BYTES);
+        let headers = self.headers.as_ref().map(|headers| headers.bounds.bytes);
+        let headers = headers.filter(|&most| most < usize::MAX && enforced("headers_too_large"));
+        let body = self.max_body.filter(|_| enforced("too_large"));
+        [
+            both("path", path),
+            both("query", query.filter(|_| enforced("query.length"))),
+            both("headers", headers),
+            Bound { part: "body", taken: body, forwarded: body.map(|most| self.most_body_bytes(most)) },
+        ]
+    }
+}
