@@ -13,6 +13,11 @@ STAMP  := installed
 MATURIN_TARGET := $(CURDIR)/target/maturin
 WHEEL_TARGET   := $(CURDIR)/target/wheel
 
+# The fuzzer needs switches of the compiler that stable hides; RUSTC_BOOTSTRAP=1 shows them for this one build.
+FUZZ         := .cache/fuzz
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= json path query headers admit
+
 SOURCES := $(shell git ls-files 'rust/*' 'shadow/*.rs' 'shadow/Cargo.toml' 'python/crossfade/*' Cargo.toml Cargo.lock pyproject.toml 'build_backend/*')
 
 # In CI the larger recordings are replayed too, where their folder is there.
@@ -24,7 +29,7 @@ endif
 
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check bench fmt build lint test-rust test-python stubs clean
+.PHONY: help demo test test-long check bench fuzz fmt build lint test-rust test-python stubs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,12 +40,22 @@ demo: $(WHEEL)/$(STAMP) ## The main job on recorded real traffic, then a live cu
 test: lint test-rust test-python ## Every check: format, lints, Rust and Python tests, journeys
 	@echo "make test: everything passed"
 
+test-long: build ## Parity at a hundred thousand examples each: up to an hour
+	CROSSFADE_LONG=1 PATH=$(CURDIR)/$(DEV)/bin:$$PATH $(DEV)/bin/python -m pytest tests/parity tests/suites
+
 check: ## The fast loop: the core's and the store's tests and lints
 	cargo clippy -q -p crossfade-core -p crossfade-store --all-targets -- -D warnings
 	cargo test -q -p crossfade-core -p crossfade-store
 
 bench: $(WHEEL)/$(STAMP) ## Decision latency of control and candidate, side by side
 	$(WHEEL)/bin/python tests/bench/decision.py --work .cache/bench
+
+fuzz: $(FUZZ)/bin/cargo-fuzz ## Inputs that nobody thought of, FUZZ_SECONDS for each of FUZZ_TARGETS
+	$(PYTHON) tests/fuzz/corpus.py unpack $(FUZZ)/corpus
+	set -e; for target in $(FUZZ_TARGETS); do \
+	    PATH=$(CURDIR)/$(FUZZ)/bin:$$PATH RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --target-dir $(CURDIR)/target/fuzz \
+	        $$target $(CURDIR)/$(FUZZ)/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 -print_final_stats=1; \
+	done
 
 fmt: $(DEV)/$(STAMP) ## Format everything
 	cargo fmt --all
@@ -69,6 +84,10 @@ stubs: build ## The committed stub is the one that the extension gives
 
 clean: ## Remove everything that was built or brought
 	rm -rf target $(DEV) .cache crossfade._core.data
+
+$(FUZZ)/bin/cargo-fuzz:
+	@echo "installing cargo-fuzz into $(FUZZ) (two minutes, once)"
+	cargo install -q --locked --root $(FUZZ) --version 0.13.2 cargo-fuzz
 
 $(DEV)/$(STAMP): tests/requirements.txt python/gateway/requirements.txt
 	@echo "setting up $(DEV): Python packages for development"
