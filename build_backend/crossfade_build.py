@@ -7,7 +7,10 @@ maturin builds one kind of artefact per wheel. What it does put into a wheel is 
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,8 +23,18 @@ ROOT = Path(__file__).resolve().parent.parent
 STAGED = ROOT / "crossfade._core.data"
 
 
-def _stage_binary() -> None:
+def _features(config_settings: Any) -> list[str]:
+    """The cargo features that maturin is asked to build with: the binary is built with the same ones."""
+    arguments = (config_settings or {}).get("build-args") or os.environ.get("MATURIN_PEP517_ARGS", "")
+    words = arguments if isinstance(arguments, list) else shlex.split(arguments)
+    named = [word.partition("=")[2] for word in words if word.startswith("--features=")]
+    named += [after for word, after in itertools.pairwise(words) if word in ("--features", "-F")]
+    return [word for name in named for word in ("--features", name)]
+
+
+def _stage_binary(config_settings: Any) -> None:
     command = ["cargo", "build", "--release", "--locked", "-p", "crossfade-cli", "--bin", "crossfade"]
+    command += _features(config_settings)
     # The executable's path is asked for, not guessed: it depends on the target directory and the target.
     built = subprocess.run(
         [*command, "--message-format=json-render-diagnostics"], cwd=ROOT, stdout=subprocess.PIPE, check=False
@@ -37,7 +50,7 @@ def _stage_binary() -> None:
 
 
 def build_wheel(directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
-    _stage_binary()
+    _stage_binary(config_settings)
     try:
         return maturin.build_wheel(directory, config_settings, metadata_directory)
     finally:
@@ -45,7 +58,7 @@ def build_wheel(directory: str, config_settings: Any = None, metadata_directory:
 
 
 def build_editable(directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
-    _stage_binary()
+    _stage_binary(config_settings)
     try:
         return maturin.build_editable(directory, config_settings, metadata_directory)
     finally:

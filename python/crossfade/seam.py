@@ -5,6 +5,7 @@ The seam: where a route can take either side.
 from __future__ import annotations
 
 import atexit
+import importlib.metadata
 import inspect
 import logging
 import os
@@ -122,6 +123,7 @@ class Seam:
             text=text,
             state_directory=str(state or os.environ.get("CROSSFADE_STATE") or path.parent / ".crossfade"),
             capture_directory=_text(capture or os.environ.get("CROSSFADE_CAPTURE") or None),
+            phone_metadata=_phone_metadata(),
         )
         return cls(native, version=version)
 
@@ -328,6 +330,14 @@ def _outcome(decision: Decision) -> Outcome:
     if kind == "limited":
         return Outcome.limited(decision.limit or "", retry_after=decision.retry_after)
     return Outcome.invalid(decision.code or "", field=decision.field)
+
+
+def _phone_metadata() -> str | None:
+    """Version of the metadata that the service's own library of telephone numbers has; None without one."""
+    try:
+        return importlib.metadata.version("phonenumbers")
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _takes_now(function: Callable[..., Any]) -> bool:

@@ -35,6 +35,10 @@ mod _core {
     #[pymodule_export]
     const BUILD: &str = crossfade_seam::BUILD;
 
+    /// Version of the metadata by which telephone numbers are read as dialled in a region, or None.
+    #[pymodule_export]
+    const PHONE_METADATA: Option<&str> = crossfade_core::field::phone::METADATA;
+
     /// Whether this is a debug build.
     #[pymodule_export]
     const DEBUG: bool = cfg!(debug_assertions);

@@ -9,7 +9,7 @@ use crossfade_core::policy::{Rejects, RouteId};
 use crossfade_exchange::{Exchange, record};
 use crossfade_seam::emitter::Emitter;
 use crossfade_seam::engine::{Engine, clock_micros};
-use crossfade_seam::follower::Paths;
+use crossfade_seam::follower::{self, Paths};
 use crossfade_seam::fork;
 use crossfade_seam::process::Process;
 use crossfade_seam::stage::Stage;
@@ -88,27 +88,24 @@ impl NativeSeam {
 impl NativeSeam {
     /// A seam by the policy in `text`, which came from the file `policy_path`.
     ///
-    /// `state_directory` holds the stage file. Exchanges are recorded below `capture_directory` if it is not None.
+    /// `phone_metadata` is the version of the metadata by which the service itself reads telephone numbers: where it is not
+    /// this build's, rules with a region leave numbers to the control. `state_directory` holds the stage file. Exchanges are recorded below `capture_directory` if it is not None.
     /// Raises ValueError with every error of the policy.
     #[new]
-    #[pyo3(signature = (*, policy_path, text, state_directory, capture_directory))]
+    #[pyo3(signature = (*, policy_path, text, state_directory, capture_directory, phone_metadata=None))]
     fn new(
         policy_path: PathBuf,
         text: String,
         state_directory: PathBuf,
         capture_directory: Option<PathBuf>,
+        phone_metadata: Option<String>,
     ) -> PyResult<Self> {
-        let policy = Policy::parse(&policy_path.display().to_string(), &text)
-            .map_err(|errors| PyValueError::new_err(errors.to_string()))?;
+        let paths = Paths { policy: policy_path, phone_metadata, directory: state_directory };
+        let policy =
+            follower::read_policy(&paths, &text).map_err(|errors| PyValueError::new_err(errors.to_string()))?;
         fork::register();
         guard::install_hook();
-        Ok(Self {
-            policy,
-            text,
-            paths: Paths { policy: policy_path, directory: state_directory },
-            capture: capture_directory,
-            process: ArcSwapOption::empty(),
-        })
+        Ok(Self { policy, text, paths, capture: capture_directory, process: ArcSwapOption::empty() })
     }
 
     /// Whether exchanges are recorded.

@@ -11,7 +11,8 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossfade_core::Policy;
+use crossfade_core::field::phone::METADATA;
+use crossfade_core::policy::{Errors, Policy};
 
 use crate::engine::Engine;
 use crate::process::Process;
@@ -26,6 +27,8 @@ const INTERVAL: Duration = Duration::from_millis(200);
 pub struct Paths {
     /// The policy file.
     pub policy: PathBuf,
+    /// Version of the metadata by which the service itself reads telephone numbers, if it does.
+    pub phone_metadata: Option<String>,
     /// The state directory, which holds the stage file.
     pub directory: PathBuf,
 }
@@ -64,6 +67,17 @@ fn announce(process: &Process, paths: &Paths, last: &mut Option<(Worker, Instant
     }
 }
 
+/// The policy in `text`. Two versions of the metadata read some telephone numbers differently: where the service's is not
+/// this build's, what a region makes of a number is the control's to say.
+///
+/// # Errors
+///
+/// Every error of the policy.
+pub fn read_policy(paths: &Paths, text: &str) -> Result<Policy, Errors> {
+    let policy = Policy::parse(&paths.policy.display().to_string(), text)?;
+    Ok(if paths.phone_metadata.as_deref() == METADATA { policy } else { policy.without_phone_regions() })
+}
+
 /// Takes over a policy file that has changed and is good. `last` is what was looked at last.
 pub fn follow_policy(process: &Process, paths: &Paths, last: &mut Vec<u8>) {
     let Ok(bytes) = fs::read(&paths.policy) else { return process.policy_errors.add() };
@@ -71,8 +85,7 @@ pub fn follow_policy(process: &Process, paths: &Paths, last: &mut Vec<u8>) {
         return;
     }
     *last = bytes;
-    let name = paths.policy.display().to_string();
-    match std::str::from_utf8(last).ok().and_then(|text| Policy::parse(&name, text).ok()) {
+    match std::str::from_utf8(last).ok().and_then(|text| read_policy(paths, text).ok()) {
         Some(policy) => {
             let engine = Engine::new(policy, Some(&process.engine()));
             // Stages first: a request never meets a new policy with every route off.

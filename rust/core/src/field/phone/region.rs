@@ -65,7 +65,7 @@ impl Region {
         }
         // A result that would be read as another number the next time is none.
         match util.parse(&written, Some(self.region)) {
-            Ok(again) if again == number && super::is_e164(&written) => {
+            Ok(again) if again == number => {
                 out.push_str(&written);
                 Answer::String
             }
