@@ -40,11 +40,14 @@ fn main() {
         ("1 KB compact, no rule, compact (same)", &order, route(Profile::Compact)),
         ("1 KB as json.dumps, no rule, python (same)", &spaced, route(Profile::Python)),
         ("1 KB compact, no rule, original", &order, route(Profile::Original)),
+        ("1 KB compact, no rule, sorted", &order, route(Profile::Sorted)),
+        ("1 KB compact, no rule, jcs", &order, route(Profile::Jcs)),
         ("128 B compact, 8 rules, python", small, with_rules(route(Profile::Python), rules())),
         ("128 B compact, no rule, python", small, route(Profile::Python)),
         ("9 KB indented, 8 rules, python", &webhook, with_rules(route(Profile::Python), rules())),
         ("9 KB indented, no rule, python", &webhook, route(Profile::Python)),
         ("9 KB indented, no rule, original", &webhook, route(Profile::Original)),
+        ("9 KB indented, no rule, sorted", &webhook, route(Profile::Sorted)),
     ] {
         if name.contains(&filter) {
             measure(name, &route, body, rounds);
