@@ -7,19 +7,30 @@ from typing import Any
 from parity.dice import Dice, Raw
 from parity.docs_cases import CHAPTERS, blocks
 
-CODES = """
+CODES = {
+    "path": """
 path.form path.character path.triplet path.encoded_reserved path.encoded_special path.dot_parameter path.above_root
-query.character query.utf8 host.character host.underscore host.form host.address host.port host.length
-header.name header.value header.obs_text header.content_type header.accept_language
-json.content_type json.encoding json.depth json.duplicate_key json.lone_surrogate json.number_length
-form.content_type form.character form.utf8 form.multipart
-missing_key path_too_long path_parameter too_many_parameters unknown_parameter bad_triplet nul_parameter
-parameter_too_long duplicate_parameter missing_parameter missing_host duplicate_host host_not_allowed
-too_many_headers headers_too_large header_too_large header_underscore framing connection_names_protected
-duplicate_header duplicate_media_parameter json_charset missing_header too_large malformed_json too_deep
-too_many_keys too_many_items string_too_long unknown_field jcs_number too_many_fields name_too_long value_too_long
-duplicate_field
-"""
+path_too_long path_parameter
+""",
+    "query": """
+query.character query.utf8 too_many_parameters unknown_parameter bad_triplet nul_parameter parameter_too_long
+duplicate_parameter missing_parameter
+""",
+    "host": """
+host.character host.underscore host.form host.address host.port host.length missing_host duplicate_host host_not_allowed
+""",
+    "headers": """
+header.name header.value header.obs_text header.content_type header.accept_language too_many_headers headers_too_large
+header_too_large header_underscore framing connection_names_protected duplicate_header duplicate_media_parameter
+json_charset missing_header
+""",
+    "body": """
+json.content_type json.encoding json.depth json.duplicate_key json.lone_surrogate json.number_length form.content_type
+form.character form.utf8 form.multipart too_large malformed_json too_deep too_many_keys too_many_items string_too_long
+unknown_field jcs_number too_many_fields name_too_long value_too_long duplicate_field
+""",
+    "limits": "missing_key",
+}
 NAMES = ["a", "b", "q", "f_a", "f_b", "é", "A", "x y"]
 FIELDS = ["v", "w", "a", "b.c", "items[*].v", "[*].v", 'o."p.q"', "tags[*]", "b.d[*].e", "é"]
 NETWORKS = ["10.0.0.0/8", "::1", "2001:db8::/32", "192.168.0.0/16", "203.0.113.7", "64:ff9b::/96"]
@@ -67,7 +78,7 @@ def policy(dice: Dice, focus: str = "all") -> dict[str, Any]:
     if limits:
         root["limits"] = limits
     if dice.chance(0.3 if focus == "all" else 0.1):
-        root["defaults"] = defaults(dice, list(limits))
+        root["defaults"] = defaults(dice, list(limits), focus)
     return root | {"route": routes}
 
 
@@ -99,12 +110,12 @@ def limit(dice: Dice) -> dict[str, Any]:
     return table
 
 
-def defaults(dice: Dice, limits: list[str]) -> dict[str, Any]:
+def defaults(dice: Dice, limits: list[str], focus: str) -> dict[str, Any]:
     keys = {
         "target": lambda: target(dice),
         "host": lambda: host(dice),
         "headers": lambda: headers(dice),
-        "rollout": lambda: rollout(dice),
+        "rollout": lambda: rollout(dice, focus),
         "outside": lambda: dice.choice(["unsupported", "reject"]),
         "limits_stand": lambda: dice.choice(["before-body", "after-body"]),
         "limits": lambda: dice.some(limits) or None,
@@ -119,7 +130,7 @@ def route(dice: Dice, limits: list[str], focus: str) -> dict[str, Any]:
         "headers": lambda: False if dice.chance(0.05) else headers(dice),
         "json": lambda: json_body(dice),
         "form": lambda: form(dice),
-        "rollout": lambda: rollout(dice),
+        "rollout": lambda: rollout(dice, focus),
         "outside": lambda: dice.choice(["unsupported", "reject"]),
         "limits_stand": lambda: dice.choice(["before-body", "after-body"]),
         "limits": lambda: dice.some(limits) or limits[:1],
@@ -130,6 +141,8 @@ def route(dice: Dice, limits: list[str], focus: str) -> dict[str, Any]:
     sections = SECTIONS.get(focus, [])
     if focus == "body":
         sections = dice.choice([["json"], ["json"], ["json"], ["form"], ["json", "form"]])
+    if dice.chance(0.35):
+        table["rollout"] = rollout(dice, focus)
     for part in sections:
         if part not in table and dice.chance(0.9):
             table[part] = keys[part]()
@@ -141,15 +154,16 @@ def route(dice: Dice, limits: list[str], focus: str) -> dict[str, Any]:
     return table
 
 
-def rollout(dice: Dice) -> dict[str, str]:
-    codes = dice.some(CODES.split(), None if dice.chance(0.3) else 6)
-    return {code: dice.choice(["observe", "warn", "enforce"]) for code in codes}
+def rollout(dice: Dice, focus: str) -> dict[str, str]:
+    codes = CODES[focus].split() if focus in CODES else " ".join(CODES.values()).split()
+    drawn = dice.some(codes, None if dice.chance(0.5) else 6)
+    return {code: dice.choice(["observe", "warn", "enforce"]) for code in drawn}
 
 
 def target(dice: Dice) -> dict[str, Any]:
     reserved = ["%2F", "%3A", "%2C", "%40", "%21"]
     keys = {
-        "max_bytes": lambda: dice.choice([6, 12, 40, "1KiB"]),
+        "max_bytes": lambda: dice.choice([4, 5, 6, 12, "1KiB"]),
         "backslash": lambda: dice.choice(["outside", "slash"]),
         "encoded_reserved": lambda: dice.choice(["outside", "keep", dice.some(reserved, 3)]),
         "encoded_special": lambda: dice.choice(["keep", "outside"]),

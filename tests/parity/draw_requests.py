@@ -146,6 +146,8 @@ def hosts(dice: Dice) -> list[str]:
 
 def lines(dice: Dice) -> list[list[str]]:
     made = dice.few(lambda: line(dice), 6)
+    named = [piece.strip() for name, value in made if name.lower() == "connection" for piece in value.split(",")]
+    made += [[name, "1"] for name in named if name and dice.chance(0.5)]
     if made and dice.chance(0.2):
         made.insert(dice.randint(0, len(made)), list(dice.choice(made)))
     return made
