@@ -210,6 +210,7 @@ fn field_rules_do_not_contradict_each_other() {
         ("f = { wrong_type = 'keep', required = true }", "key \"wrong_type\" says nothing without an operation"),
         ("f = { default = [] }", "key \"default\" is no JSON scalar"),
         ("f = { default = inf }", "key \"default\" is no JSON scalar"),
+        ("f = { default = 2024-01-01 }", "key \"default\" is no JSON scalar"),
         ("'f[*]' = { required = true }", "key \"required\" says nothing of the items of an array"),
         ("'a..b' = { email = {} }", "field \"a..b\": the path cannot be read"),
         ("f = { email = { lower = true } }", "unknown key \"lower\""),

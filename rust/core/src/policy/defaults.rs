@@ -13,7 +13,6 @@ use crate::policy::Empty;
 pub(super) fn json_text(item: &Item<'_>) -> Option<Box<str>> {
     let text = match item.raw() {
         DeValue::String(text) => json_string(text),
-        DeValue::Datetime(value) => json_string(&value.to_string()),
         _ => literal(item),
     };
     checked(item, text)
@@ -23,7 +22,6 @@ pub(super) fn json_text(item: &Item<'_>) -> Option<Box<str>> {
 pub(super) fn plain_text(item: &Item<'_>) -> Option<Box<str>> {
     match item.raw() {
         DeValue::String(text) => Some(text.as_ref().into()),
-        DeValue::Datetime(value) => Some(value.to_string().into()),
         _ => checked(item, literal(item)),
     }
 }
@@ -67,14 +65,9 @@ fn json_string(text: &str) -> String {
 
 /// A default that its own rule would change, refuse or leave out would differ between the first pass and the second.
 pub(super) fn check(item: &Item<'_>, written: &str, rule: &FieldRule, around: &Surroundings<'_>) {
-    let dated;
     let mut form = String::new();
     let scalar = match item.raw() {
         DeValue::String(text) => Scalar::String(text),
-        DeValue::Datetime(value) => {
-            dated = value.to_string();
-            Scalar::String(&dated)
-        }
         _ if around.is_form => Scalar::String(written),
         DeValue::Boolean(value) => Scalar::Bool(*value),
         _ if around.is_jcs => {
