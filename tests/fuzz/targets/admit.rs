@@ -65,7 +65,8 @@ fuzz_target!(|input: &[u8]| {
     let body = match choices.pick(&["json", "form"]) {
         "json" => {
             let output = choices.pick(&["python", "compact", "sorted", "jcs", "python_utf8"]);
-            let bounds = choices.line("max_depth", &["2", "5"]) + &choices.line("max_string_bytes", &["6"]);
+            // Other bounds measure a body as it came: one that comes out longer may meet them the second time.
+            let bounds = choices.line("max_depth", &["2", "5"]);
             format!("[route.json]\noutput = \"{output}\"\n{unknown}{bounds}[route.json.fields]\n{rules}")
         }
         _ => {

@@ -1,11 +1,22 @@
 //! The names of the objects that are open: has one been seen before?
 
+use std::borrow::Cow;
+
+use super::string;
 use crate::policy::FieldNode;
 
-/// Hashes of the names of all open objects, the innermost last.
+/// The names of all open objects, the innermost object's last.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    hashes: Vec<u64>,
+    seen: Vec<Name>,
+}
+
+/// One name.
+#[derive(Debug, Clone, Copy)]
+struct Name {
+    hash: u64,
+    /// Where its opening quote stands.
+    at: usize,
 }
 
 /// The names of one object.
@@ -22,50 +33,58 @@ pub(super) struct ObjectNames {
 impl Names {
     /// Forgets all objects and gives back memory that only an unusual body needed.
     pub(super) fn clear(&mut self, keep: usize) {
-        self.hashes.clear();
-        self.hashes.shrink_to(keep / size_of::<u64>());
+        self.seen.clear();
+        self.seen.shrink_to(keep / size_of::<Name>());
     }
 
     #[inline]
     pub(super) fn open(&self) -> ObjectNames {
-        ObjectNames { start: self.hashes.len(), bits: 0, is_suspect: false }
+        ObjectNames { start: self.seen.len(), bits: 0, is_suspect: false }
     }
 
-    /// Adds a name to `object`, the innermost that is open.
+    /// Adds a name, whose opening quote is at `at`, to `object`, the innermost that is open.
     #[inline(always)]
-    pub(super) fn add(&mut self, object: &mut ObjectNames, name: &[u8]) {
+    pub(super) fn add(&mut self, object: &mut ObjectNames, name: &[u8], at: usize) {
         let hash = hash(name);
         let bit = 1 << (hash % 64);
         object.is_suspect |= object.bits & bit != 0;
         object.bits |= bit;
-        self.hashes.push(hash);
+        self.seen.push(Name { hash, at });
     }
 
     /// How many names `object`, the innermost that is open, has.
     #[inline]
     pub(super) fn count(&self, object: &ObjectNames) -> usize {
-        self.hashes.len() - object.start
+        self.seen.len() - object.start
     }
 
-    /// Closes the object and says whether a name was there twice. Names with equal hashes count as one name: that turns
-    /// away a made-up body, never lets a duplicate through.
+    /// Closes the object, which stands in `text`, and says whether a name was there twice.
     #[inline]
-    pub(super) fn close_with_duplicate(&mut self, object: &ObjectNames) -> bool {
-        let is_duplicate = object.is_suspect && has_equal(&mut self.hashes[object.start..]);
-        self.hashes.truncate(object.start);
+    pub(super) fn close_with_duplicate(&mut self, object: &ObjectNames, text: &str) -> bool {
+        let is_duplicate = object.is_suspect && has_equal(&mut self.seen[object.start..], text);
+        self.seen.truncate(object.start);
         is_duplicate
     }
 }
 
 /// Whether two of them are equal; their order is lost.
-fn has_equal(hashes: &mut [u64]) -> bool {
+fn has_equal(names: &mut [Name], text: &str) -> bool {
     /// Up to here comparing each with each is cheaper than sorting.
     const FEW: usize = 16;
-    if hashes.len() <= FEW {
-        return (1..hashes.len()).any(|last| hashes[..last].contains(&hashes[last]));
+    if names.len() <= FEW && (1..names.len()).all(|last| names[..last].iter().all(|n| n.hash != names[last].hash)) {
+        return false;
     }
-    hashes.sort_unstable();
-    hashes.windows(2).any(|pair| pair[0] == pair[1])
+    names.sort_unstable_by_key(|name| name.hash);
+    names.chunk_by(|a, b| a.hash == b.hash).any(|alike| alike.len() > 1 && is_any_twice(alike, text))
+}
+
+/// Whether two names that have one hash are the same name. Anybody can make names that have one hash: so they are sorted,
+/// not compared each with each.
+#[cold]
+fn is_any_twice(alike: &[Name], text: &str) -> bool {
+    let mut decoded: Vec<Cow<'_, str>> = alike.iter().map(|name| string::decode_at(text, name.at)).collect();
+    decoded.sort_unstable();
+    decoded.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// A 64-bit hash in words of eight bytes. The mixing is a bijection, so that two names of one length that differ in one
@@ -115,15 +134,17 @@ mod tests {
     use super::*;
 
     fn has_duplicate(names: impl IntoIterator<Item = String>) -> bool {
+        let mut text = String::new();
         let mut open = Names::default();
         let mut outer = open.open();
-        open.add(&mut outer, b"outer");
+        open.add(&mut outer, b"outer", 0);
         let mut object = open.open();
         for name in names {
-            open.add(&mut object, name.as_bytes());
+            open.add(&mut object, name.as_bytes(), text.len());
+            text += &format!("\"{name}\"");
         }
-        let found = open.close_with_duplicate(&object);
-        assert_eq!(open.hashes.len(), 1);
+        let found = open.close_with_duplicate(&object, &text);
+        assert_eq!(open.seen.len(), 1);
         found
     }
 
@@ -136,6 +157,17 @@ mod tests {
                 assert!(has_duplicate(names().chain(["0".into()])), "{count}");
             }
         }
+    }
+
+    /// Two names that somebody made to have one hash are two names.
+    #[test]
+    fn names_with_one_hash_are_told_apart() {
+        let pair = ["un2fwfhe@@#####@", "x0p325xq`rH#nU^j"];
+        assert_eq!(hash(pair[0].as_bytes()), hash(pair[1].as_bytes()));
+        assert!(!has_duplicate(pair.map(Into::into)));
+        assert!(has_duplicate(pair.iter().chain(&pair[..1]).map(|name| (*name).into())));
+        let many = (0..100).map(|i| i.to_string()).chain(pair.map(Into::into));
+        assert!(!has_duplicate(many));
     }
 
     #[test]

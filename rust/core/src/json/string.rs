@@ -1,5 +1,7 @@
 //! String tokens: where they end, what they say, and what has to be written differently.
 
+use std::borrow::Cow;
+
 use super::finding::Halt;
 use super::run::Runs;
 use super::scan::string_stop;
@@ -84,6 +86,19 @@ pub(super) fn decode<'a>(text: &'a str, token: Token, buffer: &'a mut String) ->
 pub(super) fn decode_bytes<'a>(text: &'a str, token: Token, buffer: &'a mut String) -> &'a [u8] {
     let raw = &text.as_bytes()[token.start..token.end];
     if token.kind == Kind::Plain { raw } else { decode(text, token, buffer).as_bytes() }
+}
+
+/// The text of the string whose opening quote is at `at`, in a text of which it is known that the string has an end.
+pub(super) fn decode_at(text: &str, at: usize) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let start = at + 1;
+    let (mut end, mut is_plain) = (start, true);
+    while let Some(&byte) = bytes.get(end).filter(|byte| **byte != b'"') {
+        is_plain &= byte != b'\\';
+        end += if byte == b'\\' { 2 } else { 1 };
+    }
+    let raw = &text[start..end.min(text.len())];
+    if is_plain { Cow::Borrowed(raw) } else { Cow::Owned(unescape(raw, &mut String::new()).to_owned()) }
 }
 
 fn unescape<'a>(raw: &str, buffer: &'a mut String) -> &'a str {

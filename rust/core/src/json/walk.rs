@@ -264,7 +264,7 @@ impl<'a> Walk<'a> {
         if self.names.count(&names) > self.policy.bounds.keys {
             self.findings.note(Note::TooManyKeys);
         }
-        if self.names.close_with_duplicate(&names) {
+        if self.names.close_with_duplicate(&names, self.text) {
             self.findings.outside(Outside::DuplicateKey);
         }
         self.runs.separate::<S>(kept, next, b"");
@@ -292,7 +292,7 @@ impl<'a> Walk<'a> {
         let mark = self.runs.mark();
         let token = self.string::<S>(at)?;
         let name = string::decode_bytes(self.text, token, &mut self.texts.decoded);
-        self.names.add(names, name);
+        self.names.add(names, name, at);
         let begun = S::SORT.map(|_| self.shape.begin(name, start));
         let is_formless = S::ECMASCRIPT && self.findings.is_formless();
         let node = object.node.and_then(|node| find(node, name)).map(|child| &self.policy.tree[child]);
