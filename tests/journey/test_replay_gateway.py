@@ -190,6 +190,41 @@ def test_a_changed_policy_is_found(mutation: str, small: Path, tmp_path: Path) -
     assert route in printed
 
 
+def test_strictness_is_measured_before_it_bites(small: Path, tmp_path: Path) -> None:
+    """
+    Checks that the service does not have are observed: nothing differs, and the report says how often each would have
+    refused. Enforced, the same checks refuse just as many.
+    """
+    strict = POLICY.read_text().replace(
+        'query = { sort = "pair", space = "+" }',
+        'query = { sort = "pair", space = "+", duplicates = "reject", max_params = 2 }',
+    )
+    assert strict != POLICY.read_text()
+    codes = ["duplicate_parameter", "too_many_parameters"]
+    watched = "rollout = { " + ", ".join(f'{code} = "observe"' for code in codes) + " }\n\n[defaults.target]"
+    observing, enforcing = tmp_path / "observing.toml", tmp_path / "enforcing.toml"
+    enforcing.write_text(strict)
+    observing.write_text(strict.replace("[defaults.target]", watched))
+
+    code, report, printed = replay(small, observing, tmp_path)
+    remarks = {route["route"]: route["remarks"] for route in report["routes"] if route["remarks"]}
+    assert (code, report["unexplained"]) == (0, 0), printed
+    assert remarks
+    assert "not enforced" in printed
+
+    code, report, printed = replay(small, enforcing, tmp_path)
+    refused = {
+        route["route"]: sum(count for name, count in route["outcomes"]["candidate"].items() if name[8:] in codes)
+        for route in report["routes"]
+    }
+    assert code == 3, "the control accepts what is refused now"
+    # One request can meet both; it is refused once.
+    assert all(max(remarks[route].values()) <= refused[route] <= sum(remarks[route].values()) for route in remarks), (
+        remarks,
+        refused,
+    )
+
+
 def replay(capture: Path, policy: Path, folder: Path, *more: str) -> tuple[int, dict[str, Any], str]:
     out = folder / "report.json"
     command = [BINARY, "replay", str(capture), "--policy", str(policy), "--control", "gateway.wiring:seam"]
