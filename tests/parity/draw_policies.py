@@ -276,6 +276,7 @@ def json_body(dice: Dice) -> dict[str, Any]:
         "max_keys": lambda: dice.choice([1, 2, 4]),
         "max_items": lambda: dice.choice([1, 2, 4]),
         "max_string_bytes": lambda: dice.choice([3, 8, 100]),
+        "required": lambda: dice.choice([True, False]),
     }
     output = dice.choice(["original", "compact", "python", "python_utf8", "sorted", "jcs"])
     table: dict[str, Any] = dice.table(keys, 0.15) | {"output": output}

@@ -89,7 +89,8 @@ class Decision:
         if bound is not None and len(body) > bound:
             self.checks.fired(Refused("too_large"))
         json, pairs = self.route.part("json"), self.route.part("form")
-        if pairs is None and (json is None or not body):
+        missing = not body and json is not None and json.get("required", False)
+        if pairs is None and (json is None or not body) and not missing:
             return None
         media = bodies.media_type(kind, "form" if json is None else "json")
         if json is not None and body and is_json(media):
@@ -98,6 +99,8 @@ class Decision:
             return form.normalize(pairs, body, self.checks)
         if pairs is not None and body and media == b"multipart/form-data":
             raise Outside("form.multipart", "content_type")
+        if missing:
+            raise Refused("missing_body")
         return None
 
     def part(self, step: Callable[[], T]) -> T | None:

@@ -100,6 +100,7 @@ pub const REFUSALS: &[&str] = &[
     "missing_header",
     // bodies
     "too_large",
+    "missing_body",
     "malformed_json",
     "too_deep",
     "too_many_keys",

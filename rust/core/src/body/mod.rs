@@ -18,7 +18,8 @@ pub fn normalize(route: &Route, request: &Request<'_>, scratch: &mut Scratch) ->
         Checks::new(&route.rollouts, &mut scratch.remarks).fired(Reason::whole("too_large").into())?;
     }
     let is_empty = request.body.is_empty();
-    let is_read = route.form.is_some() || (route.json.is_some() && !is_empty);
+    let is_missing = is_empty && route.json.as_ref().is_some_and(|json| json.required);
+    let is_read = route.form.is_some() || (route.json.is_some() && !is_empty) || is_missing;
     if !is_read {
         return Ok(Part::Same);
     }
@@ -39,6 +40,7 @@ pub fn normalize(route: &Route, request: &Request<'_>, scratch: &mut Scratch) ->
         Some(_) if !is_empty && media_type.eq_ignore_ascii_case(b"multipart/form-data") => {
             Err(Stop::outside("form.multipart"))
         }
+        _ if is_missing => Err(Reason::whole("missing_body").into()),
         _ => Ok(Part::Same),
     }
 }

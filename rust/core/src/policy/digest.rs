@@ -185,6 +185,9 @@ fn json(text: &mut Text, policy: &JsonPolicy) {
             text.line(name, bound);
         }
     }
+    if policy.required {
+        text.line("body", "required");
+    }
     for rule in &policy.fields {
         field(text, rule);
     }

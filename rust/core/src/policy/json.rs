@@ -17,6 +17,8 @@ pub struct JsonPolicy {
     pub compare: CompareBody,
     /// How large what is in the body may be.
     pub bounds: Bounds,
+    /// An empty body that no form reads is refused with `missing_body`.
+    pub required: bool,
     /// Nodes of the tree of field paths; the root is node 0.
     pub tree: Vec<FieldNode>,
     /// The rules, indexed by position in this list; `FieldRule::id` is the index in [`Route::rules`].
@@ -118,6 +120,7 @@ pub(super) fn read(
         None => "output = \"original\", which holds unless another is chosen".to_owned(),
     });
     let bounds = bounds(&section);
+    let required = section.get("required").and_then(|item| item.boolean()).unwrap_or_default();
     let around = Surroundings { original: original.as_deref(), is_form: false, is_jcs: output == Some(Profile::Jcs) };
     let fields_item = section.get("fields");
     let (fields, tree) = match &fields_item {
@@ -136,7 +139,10 @@ pub(super) fn read(
         }
     }
     section.finish();
-    Some((JsonPolicy { output: output?, unknown: unknown?, compare: compare?, bounds, tree, fields }, max_bytes))
+    Some((
+        JsonPolicy { output: output?, unknown: unknown?, compare: compare?, bounds, required, tree, fields },
+        max_bytes,
+    ))
 }
 
 /// What happens to what no rule names.

@@ -16,6 +16,7 @@ pub fn route(output: Profile) -> Route {
         output,
         unknown: Unknown::Keep,
         compare: CompareBody::Bytes,
+        required: false,
         bounds: Default::default(),
         tree: vec![FieldNode::default()],
         fields: Vec::new(),
