@@ -88,9 +88,10 @@ impl NativeSeam {
 impl NativeSeam {
     /// A seam by the policy in `text`, which came from the file `policy_path`.
     ///
-    /// `phone_metadata` is the version of the metadata by which the service itself reads telephone numbers: where it is not
-    /// this build's, rules with a region leave numbers to the control. `state_directory` holds the stage file. Exchanges are recorded below `capture_directory` if it is not None.
-    /// Raises ValueError with every error of the policy.
+    /// `phone_metadata` is the version of the metadata by which the service itself reads telephone numbers: where it
+    /// is not this build's, rules with a region leave numbers to the control. `state_directory` holds the stage file.
+    /// Exchanges are recorded below `capture_directory` if it is not None. Raises ValueError with every error of the
+    /// policy.
     #[new]
     #[pyo3(signature = (*, policy_path, text, state_directory, capture_directory, phone_metadata=None))]
     fn new(
@@ -133,8 +134,8 @@ impl NativeSeam {
     /// Runs the candidate for one request at `now` (microseconds since the epoch) where the route's stage says so.
     ///
     /// Low four bits: 0 not run, 1 accepted unchanged, 2 accepted and changed, 3 refused, 4 unsupported, 5 failed; plus
-    /// 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be recorded, 128 since
-    /// this request more of the route's traffic is outside the grammar than its cap allows.
+    /// 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be recorded, and 128
+    /// since this request more of the route's traffic is outside the grammar than its cap allows.
     fn admit(&self, scope: &Bound<'_, PyAny>, body: &Bound<'_, PyAny>, now: u64) -> u8 {
         let control_only = code::NOT_RUN | code::CONTROL_RUNS;
         self.with("admit", control_only, |process, engine| {
