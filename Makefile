@@ -29,7 +29,7 @@ endif
 
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test test-long check bench fuzz fmt build lint test-rust test-python stubs clean
+.PHONY: help demo test test-long check bench bench-linear fuzz fmt build lint test-rust test-python stubs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,10 @@ check: ## The fast loop: the core's and the store's tests and lints
 
 bench: $(WHEEL)/$(STAMP) ## Decision latency of control and candidate, side by side
 	$(WHEEL)/bin/python tests/bench/decision.py --work .cache/bench
+
+bench-linear: ## Size against time for requests made to be slow: none may take more than linear time
+	@mkdir -p .cache
+	$(PYTHON) tests/bench/linear.py --svg .cache/linear.svg
 
 fuzz: $(FUZZ)/bin/cargo-fuzz ## Inputs that nobody thought of, FUZZ_SECONDS for each of FUZZ_TARGETS
 	$(PYTHON) tests/fuzz/corpus.py unpack $(FUZZ)/corpus
@@ -75,6 +79,7 @@ lint: $(DEV)/$(STAMP) ## Format and lints; changes nothing
 
 test-rust: ## Rust tests
 	cargo test -q --workspace --exclude crossfade-py
+	cargo test -q -p crossfade-core --features phone --test phone
 
 test-python: stubs ## Python tests and journeys
 	PATH=$(CURDIR)/$(DEV)/bin:$$PATH $(DEV)/bin/python -m pytest

@@ -7,7 +7,7 @@ from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
 from _typeshed import SupportsGetItem
 
-__all__ = ["BUILD", "DEBUG", "Decision", "NativeSeam", "decode_call", "encode_hello", "encode_reply"]
+__all__ = ["BUILD", "DEBUG", "PHONE_METADATA", "Decision", "NativeSeam", "decode_call", "encode_hello", "encode_reply"]
 
 BUILD: Final[str]
 """
@@ -17,6 +17,11 @@ Digest of the Rust sources of this build.
 DEBUG: Final[bool]
 """
 Whether this is a debug build.
+"""
+
+PHONE_METADATA: Final[str | None]
+"""
+Version of the metadata by which telephone numbers are read as dialled in a region, or None.
 """
 
 @final
@@ -89,20 +94,23 @@ class NativeSeam:
         text: str,
         state_directory: str | PathLike[str],
         capture_directory: str | PathLike[str] | None,
+        phone_metadata: str | None = None,
     ) -> NativeSeam:
         """
         A seam by the policy in `text`, which came from the file `policy_path`.
 
-        `state_directory` holds the stage file. Exchanges are recorded below `capture_directory` if it is not None.
-        Raises ValueError with every error of the policy.
+        `phone_metadata` is the version of the metadata by which the service itself reads telephone numbers: where it
+        is not this build's, rules with a region leave numbers to the control. `state_directory` holds the stage file.
+        Exchanges are recorded below `capture_directory` if it is not None. Raises ValueError with every error of the
+        policy.
         """
     def admit(self, /, scope: Any, body: Any, now: SupportsIndex) -> int:
         """
         Runs the candidate for one request at `now` (microseconds since the epoch) where the route's stage says so.
 
         Low four bits: 0 not run, 1 accepted unchanged, 2 accepted and changed, 3 refused, 4 unsupported, 5 failed; plus
-        16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be recorded, 128 since
-        this request more of the route's traffic is outside the grammar than its cap allows.
+        16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be recorded, and 128
+        since this request more of the route's traffic is outside the grammar than its cap allows.
         """
     def decision(self, /) -> Decision | None:
         """
