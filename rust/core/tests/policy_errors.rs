@@ -295,6 +295,14 @@ fn hostile_files_are_bounded() {
     let nested = format!("version = {}", "[".repeat(100_000));
     assert!(!errors(&nested).is_empty());
     assert!(errors(&"x".repeat(2 << 20)).contains("at most 1048576 are read"));
+    let networks = |count: usize| {
+        let list: Vec<String> = (0..count).map(|n| format!("'10.0.{}.{}'", n / 256, n % 256)).collect();
+        errors(&format!("{START}[client]\ntrusted_proxies = [{}]\n", list.join(", ")))
+    };
+    assert_eq!(networks(1_000), "");
+    let said = networks(1_001);
+    assert!(said.contains("[client]: key \"trusted_proxies\" has 1001 networks"), "{said}");
+    assert!(said.contains("at most 1000 are compared"), "{said}");
     let unknown: String = (0..5_000).map(|n| format!("k{n} = 1\n")).collect();
     let said = errors(&unknown);
     assert!(said.contains("more errors are not shown") && said.lines().count() < 500, "{} lines", said.lines().count());

@@ -24,6 +24,9 @@ const IPV6_PREFIX: u8 = 64;
 /// All bits of an IPv4 address: a customer gets one, if that.
 const IPV4_PREFIX: u8 = 32;
 
+/// Most trusted networks: every address of a request is compared with each.
+const MAX_TRUSTED: usize = 1_000;
+
 /// Reads the table, or what holds without it.
 pub(super) fn read(root: &Section<'_>) -> ClientPolicy {
     let mut policy =
@@ -36,7 +39,12 @@ pub(super) fn read(root: &Section<'_>) -> ClientPolicy {
         policy.nat64 = nat64;
     }
     if let Some(item) = trusted {
-        let texts = item.texts().unwrap_or_default();
+        let mut texts = item.texts().unwrap_or_default();
+        if texts.len() > MAX_TRUSTED {
+            let what = format_args!("has {} networks", texts.len());
+            item.complain(what, format!("at most {MAX_TRUSTED} are compared"));
+            texts.clear();
+        }
         for (network, at) in texts.into_iter().filter_map(|text| network(&item, text)) {
             if policy.nat64 && network.prefix >= NAT64.prefix && NAT64.contains(network.address) {
                 let message = format!("{}: \"{}/{}\" can never match", item.place, network.address, network.prefix);
