@@ -1,6 +1,6 @@
 //! Checks that are watched before they bite.
 
-use crate::outcome::Stop;
+use crate::outcome::{Reason, Stop};
 use crate::policy::RuleId;
 
 /// How far a check or a rule is rolled out.
@@ -93,7 +93,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// The same for a check of a byte or a pair, of which a part may hold a million: one remark stands for all.
+    /// The same for a check of a byte, a pair or a line, of which a part may hold a million: one remark stands for all.
     ///
     /// # Errors
     ///
@@ -107,5 +107,25 @@ impl<'a> Checks<'a> {
             self.remarks.truncate(before);
         }
         Ok(())
+    }
+
+    /// [`fired_once`](Self::fired_once) for what is outside the grammar.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    #[cold]
+    pub fn outside(&mut self, why: &'static str) -> Result<(), Stop> {
+        self.fired_once(Stop::outside(why))
+    }
+
+    /// [`fired_once`](Self::fired_once) for what the policy forbids.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    #[cold]
+    pub fn refuse(&mut self, code: &'static str) -> Result<(), Stop> {
+        self.fired_once(Reason::whole(code).into())
     }
 }

@@ -2,10 +2,11 @@
 
 use super::lines::Line;
 use super::names::Traits;
-use super::{Done, Once, Work, rule};
+use super::{Done, Work, rule};
 use crate::Request;
 use crate::outcome::Stop;
 use crate::policy::HeadersPolicy;
+use crate::rollout::Checks;
 
 /// Links the lines that become one to the first of them, and finds those that may not be.
 pub(super) fn link(
@@ -13,7 +14,7 @@ pub(super) fn link(
     request: &Request<'_>,
     work: &mut Work,
     done: &mut Done,
-    checks: &mut Once<'_, '_>,
+    checks: &mut Checks<'_>,
 ) -> Result<(), Stop> {
     let Work { lines, ends, .. } = work;
     ends.clear();

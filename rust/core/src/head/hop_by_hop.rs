@@ -3,10 +3,11 @@
 //! A client can name any header in `Connection`, and a proxy that obeys drops what the service behind relies on.
 
 use super::names::{PROTECTED_START, Traits, cmp_lower, trim};
-use super::{Done, Once, Work, rule};
+use super::{Done, Work, rule};
 use crate::Request;
 use crate::outcome::Stop;
 use crate::policy::HeadersPolicy;
+use crate::rollout::Checks;
 
 /// Marks the lines that go no further.
 pub(super) fn remove(
@@ -14,7 +15,7 @@ pub(super) fn remove(
     request: &Request<'_>,
     work: &mut Work,
     done: &mut Done,
-    checks: &mut Once<'_, '_>,
+    checks: &mut Checks<'_>,
 ) -> Result<(), Stop> {
     let Work { lines, pieces, .. } = work;
     pieces.clear();

@@ -1,11 +1,12 @@
 //! Each line for itself: its name, its value, and whether it goes on.
 
 use super::names::{is_token, trim};
-use super::{Done, Once, rule};
+use super::{Done, rule};
 use crate::Request;
 use crate::head::names::Traits;
 use crate::outcome::Stop;
 use crate::policy::{HeadersPolicy, Underscore};
+use crate::rollout::Checks;
 
 /// One line that may go on.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +45,7 @@ impl Line {
 pub(super) fn check_bounds<'a>(
     policy: &HeadersPolicy,
     lines: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])>,
-    checks: &mut Once<'_, '_>,
+    checks: &mut Checks<'_>,
 ) -> Result<(), Stop> {
     let bounds = &policy.bounds;
     if lines.len() > bounds.count {
@@ -70,7 +71,7 @@ pub(super) fn read(
     request: &Request<'_>,
     lines: &mut Vec<Line>,
     done: &mut Done,
-    checks: &mut Once<'_, '_>,
+    checks: &mut Checks<'_>,
 ) -> Result<(), Stop> {
     lines.clear();
     for (index, &(name, value)) in request.headers.iter().enumerate() {

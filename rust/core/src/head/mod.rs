@@ -20,7 +20,7 @@ pub use list::HeaderList;
 use lines::Line;
 use names::{Seen, trim};
 
-use crate::outcome::{Part, Reason, Stop};
+use crate::outcome::{Part, Stop};
 use crate::policy::{HostPolicy, Languages, Route, RuleId};
 use crate::rollout::Checks;
 use crate::{Request, Scratch};
@@ -80,43 +80,6 @@ impl Work {
     }
 }
 
-/// The checks of a part, of which each fires once in a request however many lines it is about.
-#[derive(Debug)]
-struct Once<'c, 'a> {
-    checks: &'c mut Checks<'a>,
-    fired: [&'static str; 16],
-    count: usize,
-}
-
-impl<'c, 'a> Once<'c, 'a> {
-    fn new(checks: &'c mut Checks<'a>) -> Self {
-        Self { checks, fired: [""; 16], count: 0 }
-    }
-
-    #[cold]
-    fn outside(&mut self, why: &'static str) -> Result<(), Stop> {
-        self.fired(why, Stop::outside(why))
-    }
-
-    #[cold]
-    fn refuse(&mut self, code: &'static str) -> Result<(), Stop> {
-        self.fired(code, Reason::whole(code).into())
-    }
-
-    fn fired(&mut self, code: &'static str, stop: Stop) -> Result<(), Stop> {
-        if self.fired[..self.count].contains(&code) {
-            return Ok(());
-        }
-        self.checks.fired(stop)?;
-        // There are fewer codes than places.
-        if let Some(place) = self.fired.get_mut(self.count) {
-            *place = code;
-            self.count += 1;
-        }
-        Ok(())
-    }
-}
-
 /// Finds the normal form of the host; `Rewritten` says that it differs from what came.
 ///
 /// # Errors
@@ -127,8 +90,7 @@ pub fn host(route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> Resu
     let Scratch { head: work, exercised, remarks, .. } = scratch;
     work.hosts.clear();
     work.host_ends.clear();
-    let mut checks = Checks::new(&route.rollouts, remarks);
-    let checks = &mut Once::new(&mut checks);
+    let checks = &mut Checks::new(&route.rollouts, remarks);
     let values = || request.headers_named(b"host").map(|value| (value, trim(value)));
     if values().next().is_none() || values().any(|(_, host)| host.is_empty()) {
         if policy.required {
@@ -154,7 +116,7 @@ pub fn host(route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> Resu
     Ok(part)
 }
 
-fn read_host(policy: &HostPolicy, host: &[u8], out: &mut Vec<u8>, checks: &mut Once<'_, '_>) -> Result<(), Stop> {
+fn read_host(policy: &HostPolicy, host: &[u8], out: &mut Vec<u8>, checks: &mut Checks<'_>) -> Result<(), Stop> {
     let start = out.len();
     let length = host::write(policy, host, out).map_err(Stop::outside)?;
     if policy.allow.as_ref().is_some_and(|allow| !allow.contains(&out[start..start + length])) {
@@ -176,8 +138,7 @@ pub fn headers(route: &Route, request: &Request<'_>, host: Part, scratch: &mut S
     if host == Part::Same && normal::is_normal(policy, request.headers, &mut work.seen, &mut work.text) {
         return Ok(Part::Same);
     }
-    let mut checks = Checks::new(&route.rollouts, remarks);
-    let checks = &mut Once::new(&mut checks);
+    let checks = &mut Checks::new(&route.rollouts, remarks);
     let mut done = Done::default();
     lines::check_bounds(policy, request.headers.iter().copied(), checks)?;
     lines::read(policy, request, &mut work.lines, &mut done, checks)?;

@@ -4,10 +4,11 @@ use super::accept_language::Ranges;
 use super::duplicates::values;
 use super::lines::Line;
 use super::names::Traits;
-use super::{Done, HeaderList, Once, Work, content_type, rule};
+use super::{Done, HeaderList, Work, content_type, rule};
 use crate::Request;
 use crate::outcome::{Part, Stop};
 use crate::policy::{HeadersPolicy, Languages};
+use crate::rollout::Checks;
 
 /// Writes all lines that are not gone, then what the policy wants to be there.
 pub(super) fn all(
@@ -17,7 +18,7 @@ pub(super) fn all(
     work: &mut Work,
     out: &mut HeaderList,
     done: &mut Done,
-    checks: &mut Once<'_, '_>,
+    checks: &mut Checks<'_>,
 ) -> Result<(), Stop> {
     let Work { hosts, host_ends, lines, seen, .. } = work;
     out.clear();
@@ -100,7 +101,7 @@ fn joined(policy: &HeadersPolicy, first: Line, lines: &[Line], request: &Request
 }
 
 /// Appends a content type in its normal form, or as it is where it has none.
-fn media_type(value: &[u8], out: &mut Vec<u8>, done: &mut Done, checks: &mut Once<'_, '_>) -> Result<(), Stop> {
+fn media_type(value: &[u8], out: &mut Vec<u8>, done: &mut Done, checks: &mut Checks<'_>) -> Result<(), Stop> {
     let start = out.len();
     let Some(found) = content_type::write(value, out) else {
         checks.outside("header.content_type")?;
