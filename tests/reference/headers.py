@@ -34,13 +34,14 @@ PROTECTED = "authorization content-length content-type cookie forwarded host tra
 
 def normalize(
     policy: dict[str, Any], lines: Headers, counted: list[str], hosts: list[bytes] | None, checks: Checks
-) -> Headers:
-    """The lines that go on; `policy` is `[route.headers]`.
+) -> Headers | None:
+    """The lines that go on, or None where they go on as they came; `policy` is `[route.headers]`.
 
     `counted` are the headers that keys of limits look at; `hosts` the normal forms of the `Host` lines, if there are.
     """
     checks = checks.once()
     bounds(policy, lines, checks)
+    all_named = all(TOKEN.fullmatch(name) for name, _ in lines)
     lines = each(policy, lines, checks)
     if policy.get("framing", "reject") == "reject" and badly_framed(lines):
         checks.fired(Refused("framing"))
@@ -59,6 +60,8 @@ def normalize(
     there = {name for name, _ in lines}
     if any(name.lower().encode() not in there for name in policy.get("required", [])):
         checks.fired(Refused("missing_header"))
+    if not all_named:
+        return None
     bounds(policy, lines, checks)
     return lines
 
@@ -85,7 +88,8 @@ def each(policy: dict[str, Any], lines: Headers, checks: Checks) -> Headers:
     kept = []
     for name, value in lines:
         if not TOKEN.fullmatch(name):
-            raise Outside("header.name", "invalid_header")
+            checks.fired(Outside("header.name", "invalid_header"))
+            continue
         name = name.lower()
         if b"_" in name:
             underscore = policy.get("underscore", "drop")

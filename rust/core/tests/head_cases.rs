@@ -3,7 +3,7 @@
 mod head_support;
 
 use crossfade_core::Policy;
-use head_support::{Said, policy, said};
+use head_support::{Said, file, said};
 
 /// One side of a case: text, or JSON text whose characters are bytes.
 fn bytes(side: &str) -> Vec<u8> {
@@ -37,7 +37,10 @@ fn line(text: &[u8]) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn check(part: &str, keys: &str, case: &str) {
-    let policy = policy(part, keys);
+    let (of_route, keys): (Vec<&str>, Vec<&str>) = keys.lines().partition(|key| key.starts_with("route: "));
+    let of_route = of_route.join("\n").replace("route: ", "");
+    let keys = keys.join("\n");
+    let policy = file(&format!("{of_route}\n[route.{part}]\n{keys}"));
     let (before, after) = case.split_once(" → ").expect("an arrow");
     let before = bytes(before.trim_end_matches(' '));
     let lines = |text: &[u8]| -> Vec<(Vec<u8>, Vec<u8>)> {

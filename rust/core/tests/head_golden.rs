@@ -100,9 +100,17 @@ fn a_watched_check_goes_on_as_the_chapter_says() {
     go_on(&["duplicate_host", "host_not_allowed"], host, "host: B | host: B", "host: b | host: b");
     go_on(&["duplicate_host", "host.form"], host, "host: A | host: a..", "same");
     go_on(&["host.form"], "[route.host]\n[route.headers]", "Host: a..", "host: a..");
+    go_on(&["host.underscore"], "[route.host]\n[route.headers]", "Host: A_B.:80", "host: a_b");
+    go_on(&["host.port"], host, "host: A:x0", "same");
+    go_on(&["host.port", "host_not_allowed"], host, "host: B:x0", "same");
+    let long = format!("host: {}.A", "a".repeat(64));
+    go_on(&["host.length"], "[route.host]\nallow = [\"*.a\"]", &long, "same");
+    go_on(&["host.length", "host_not_allowed"], host, &long, "same");
     let headers = "[route.headers]\nunderscore = \"reject\"\nobs_text = \"outside\"\ncontent_type = \"normalize\"\naccept_language = \"normalize\"\n";
     go_on(&["header.name"], headers, "A: 1 | a b: 1", "same");
     go_on(&["header.name"], "[route.host]\n[route.headers]", "Host: A | a b: 1", "Host: a | a b: 1");
+    go_on(&["header.name", "framing"], headers, "a b: 1 | content-length: +5 | c d: 1", "same");
+    go_on(&["header.name", "json_charset"], headers, "a b: 1 | content-type: text/json;charset=x", "same");
     go_on(&["header_underscore"], headers, "A_B: 1 | c_d: 1", "a_b: 1 | c_d: 1");
     go_on(&["header.value"], headers, "a:  x\0  | b: \r\n", "a: x\0 | b: \r\n");
     go_on(&["header.obs_text"], headers, "a: é", "same");
@@ -126,6 +134,43 @@ fn a_watched_check_goes_on_as_the_chapter_says() {
     go_on(&["too_many_headers"], bounds, "a: 1 | b: 1", "same");
     go_on(&["header_too_large"], bounds, "a: 123", "same");
     go_on(&["too_many_headers", "headers_too_large", "header_too_large"], bounds, "abc: 1 | b: 123", "same");
+}
+
+/// What is watched lets nothing else through that is enforced.
+#[test]
+fn a_watched_check_switches_off_no_other() {
+    let stops = |watched: &str, keys: &str, came: &str, code: &str| {
+        let policy = file(&format!("rollout = {{ {watched} }}\n{keys}"));
+        match said(&policy, &lines(came)) {
+            Said::Invalid(said) | Said::Unsupported(said) => assert_eq!(said, code, "{watched} {came}"),
+            other => panic!("{watched} {came}: {other:?}"),
+        }
+    };
+    let host = "[route.host]\nallow = [\"a\"]";
+    stops("\"host.underscore\" = \"observe\"", host, "host: a_b", "host_not_allowed");
+    stops("\"host.underscore\" = \"observe\"", host, "host: a_b:x", "host.port");
+    stops("\"host.port\" = \"observe\"", host, "host: b:080", "host_not_allowed");
+    stops("\"host.port\" = \"observe\"", host, "host: [::1]:080", "host_not_allowed");
+    stops("\"host.port\" = \"observe\"", host, "host: a..b:080", "host.form");
+    let long = format!("host: {}", "b".repeat(254));
+    stops("\"host.length\" = \"observe\"", host, &long, "host_not_allowed");
+    stops("\"host.length\" = \"observe\"", host, &format!("{long}..c"), "host.form");
+    let twice = "\"host.form\" = \"observe\", duplicate_host = \"observe\"";
+    stops(twice, host, "host: a.. | host: b", "host_not_allowed");
+    let name = "\"header.name\" = \"observe\"";
+    let headers = "[route.headers]\nobs_text = \"outside\"\nrequired = [\"b\"]";
+    for (came, code) in [
+        ("content-length: 5 | content-length: 6", "framing"),
+        ("content-length: 5 | transfer-encoding: chunked", "framing"),
+        ("connection: cookie", "connection_names_protected"),
+        ("host: a | host: a", "duplicate_header"),
+        ("a: \0", "header.value"),
+        ("a: é", "header.obs_text"),
+        ("a: 1", "missing_header"),
+    ] {
+        stops(name, headers, &format!("c d: 1 | {came}"), code);
+        stops(name, headers, &format!("{came} | c d: 1"), code);
+    }
 }
 
 #[test]

@@ -14,15 +14,23 @@ const MAX_LABEL: usize = 63;
 
 /// Appends the normal form of a host, which has no blanks at its ends; gives its length without the port.
 ///
+/// `goes_on` is asked of each code after which the rest can still be read, and may be asked of one several times: after
+/// `host.underscore` as with one that is kept, after `host.port` as without a port, after `host.length` all the same.
+///
 /// # Errors
 ///
 /// The code of what is outside the grammar; then what was appended says nothing.
-pub fn write(policy: &HostPolicy, value: &[u8], out: &mut Vec<u8>) -> Result<usize, &'static str> {
+pub fn write(
+    policy: &HostPolicy,
+    value: &[u8],
+    goes_on: &mut impl FnMut(&'static str) -> bool,
+    out: &mut Vec<u8>,
+) -> Result<usize, &'static str> {
     let allowed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':' | b'[' | b']');
     if !value.iter().all(allowed) {
         return Err("host.character");
     }
-    if !policy.keep_underscore && memchr::memchr(b'_', value).is_some() {
+    if !policy.keep_underscore && memchr::memchr(b'_', value).is_some() && !goes_on("host.underscore") {
         return Err("host.underscore");
     }
     let start = out.len();
@@ -36,17 +44,17 @@ pub fn write(policy: &HostPolicy, value: &[u8], out: &mut Vec<u8>) -> Result<usi
         };
         // Its bytes are ASCII, and without a per cent sign there is no zone.
         let address = std::str::from_utf8(address).ok().and_then(|text| text.parse().ok()).ok_or("host.address")?;
-        let port = kept(policy, port)?;
+        let port = kept(policy, port, goes_on)?;
         push_address(address, out);
         let length = out.len() - start;
         push_port(port, out);
         return Ok(length);
     }
     let end = memchr::memchr(b':', value).unwrap_or(value.len());
-    let port = kept(policy, value.get(end + 1..))?;
+    let port = kept(policy, value.get(end + 1..), goes_on)?;
     let name = &value[..end];
     let name = name.strip_suffix(b".").unwrap_or(name);
-    check_name(name)?;
+    check_name(name, goes_on)?;
     out.extend_from_slice(name);
     out[start..].make_ascii_lowercase();
     push_port(port, out);
@@ -54,11 +62,17 @@ pub fn write(policy: &HostPolicy, value: &[u8], out: &mut Vec<u8>) -> Result<usi
 }
 
 /// The port that is written.
-fn kept<'a>(policy: &HostPolicy, port: Option<&'a [u8]>) -> Result<Option<&'a [u8]>, &'static str> {
+fn kept<'a>(
+    policy: &HostPolicy,
+    port: Option<&'a [u8]>,
+    goes_on: &mut impl FnMut(&'static str) -> bool,
+) -> Result<Option<&'a [u8]>, &'static str> {
     let Some(port) = port.filter(|port| !port.is_empty()) else { return Ok(None) };
     let plain = port.len() <= 5 && port[0] != b'0' && port.iter().all(u8::is_ascii_digit);
     let number = port.iter().take(5).fold(0, |sum, digit| sum * 10 + u32::from(digit & 0x0f));
-    let number = u16::try_from(number).ok().filter(|_| plain).ok_or("host.port")?;
+    let Some(number) = u16::try_from(number).ok().filter(|_| plain) else {
+        return if goes_on("host.port") { Ok(None) } else { Err("host.port") };
+    };
     Ok(Some(port).filter(|_| !policy.default_ports.contains(&number)))
 }
 
@@ -75,11 +89,16 @@ fn push_address(address: Ipv6Addr, out: &mut Vec<u8>) {
     let _ = write!(out, "[{address}]");
 }
 
-pub(crate) fn check_name(name: &[u8]) -> Result<(), &'static str> {
+/// Checks a name without a dot at its end; `goes_on` as in [`write`].
+///
+/// # Errors
+///
+/// `host.form`, `host.length` or `host.address`.
+pub(crate) fn check_name(name: &[u8], goes_on: &mut impl FnMut(&'static str) -> bool) -> Result<(), &'static str> {
     if name.is_empty() {
         return Err("host.form");
     }
-    if name.len() > MAX_NAME {
+    if name.len() > MAX_NAME && !goes_on("host.length") {
         return Err("host.length");
     }
     let mut last: &[u8] = name;
@@ -88,7 +107,7 @@ pub(crate) fn check_name(name: &[u8]) -> Result<(), &'static str> {
         if label.is_empty() || ends || memchr::memchr2(b'[', b']', label).is_some() {
             return Err("host.form");
         }
-        if label.len() > MAX_LABEL {
+        if label.len() > MAX_LABEL && !goes_on("host.length") {
             return Err("host.length");
         }
         last = label;

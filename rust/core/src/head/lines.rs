@@ -65,19 +65,22 @@ pub(super) fn check_bounds<'a>(
     Ok(())
 }
 
-/// Reads every line into `lines` but those that are left out.
+/// Reads every line into `lines` but those that are left out. `false`: one has a name that is none, which is not
+/// enforced; then the others are there to be checked.
 pub(super) fn read(
     policy: &HeadersPolicy,
     request: &Request<'_>,
     lines: &mut Vec<Line>,
     done: &mut Done,
     checks: &mut Checks<'_>,
-) -> Result<(), Stop> {
+) -> Result<bool, Stop> {
     lines.clear();
+    let mut are_named = true;
     for (index, &(name, value)) in request.headers.iter().enumerate() {
         if name.is_empty() || !name.iter().all(|&b| is_token(b)) {
-            // Nothing is right for a name that cannot be written: the whole list goes on as it came.
-            return Err(Stop::outside("header.name"));
+            checks.outside("header.name")?;
+            are_named = false;
+            continue;
         }
         if policy.underscore != Underscore::Keep && memchr::memchr(b'_', name).is_some() {
             if policy.underscore == Underscore::Drop {
@@ -107,7 +110,7 @@ pub(super) fn read(
         let start = value.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(0);
         lines.push(Line { index, start, end: start + trimmed.len(), known, gone: false, next: None });
     }
-    Ok(())
+    Ok(are_named)
 }
 
 /// Whether the policy leaves a header out.

@@ -101,14 +101,17 @@ pub fn host(route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> Resu
     if values().nth(1).is_some() {
         checks.refuse("duplicate_host")?;
     }
-    let mut part = Part::Same;
+    let (mut is_read, mut part) = (true, Part::Same);
     for (value, host) in values() {
         let start = work.hosts.len();
-        read_host(policy, host, &mut work.hosts, checks)?;
+        is_read &= read_host(policy, host, &mut work.hosts, checks)?;
         work.host_ends.push(work.hosts.len());
         if work.hosts[start..] != *value {
             part = Part::Rewritten;
         }
+    }
+    if !is_read {
+        return Ok(Part::Same);
     }
     if part == Part::Rewritten {
         exercised.push(policy.rule);
@@ -116,13 +119,23 @@ pub fn host(route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> Resu
     Ok(part)
 }
 
-fn read_host(policy: &HostPolicy, host: &[u8], out: &mut Vec<u8>, checks: &mut Checks<'_>) -> Result<(), Stop> {
-    let start = out.len();
-    let length = host::write(policy, host, out).map_err(Stop::outside)?;
+/// Appends the normal form of one line. `false`: it has none, and what is not enforced lets it through as it came.
+fn read_host(policy: &HostPolicy, host: &[u8], out: &mut Vec<u8>, checks: &mut Checks<'_>) -> Result<bool, Stop> {
+    let (start, mut is_read) = (out.len(), true);
+    let mut goes_on = |code| {
+        let watched = checks.outside(code).is_ok();
+        is_read &= !watched || code == "host.underscore";
+        watched
+    };
+    let length = match host::write(policy, host, &mut goes_on, out) {
+        Ok(length) => length,
+        // There is no name that could be judged.
+        Err(code) => return checks.outside(code).map(|()| false),
+    };
     if policy.allow.as_ref().is_some_and(|allow| !allow.contains(&out[start..start + length])) {
         checks.refuse("host_not_allowed")?;
     }
-    Ok(())
+    Ok(is_read)
 }
 
 /// Writes the normal form of the headers to `scratch.headers` unless they have it. `host` says whether the host has one
@@ -141,7 +154,7 @@ pub fn headers(route: &Route, request: &Request<'_>, host: Part, scratch: &mut S
     let checks = &mut Checks::new(&route.rollouts, remarks);
     let mut done = Done::default();
     lines::check_bounds(policy, request.headers.iter().copied(), checks)?;
-    lines::read(policy, request, &mut work.lines, &mut done, checks)?;
+    let are_named = lines::read(policy, request, &mut work.lines, &mut done, checks)?;
     if policy.check_framing && framing::is_in_conflict(policy, request, &work.lines) {
         checks.refuse("framing")?;
     }
@@ -150,6 +163,10 @@ pub fn headers(route: &Route, request: &Request<'_>, host: Part, scratch: &mut S
     }
     duplicates::link(policy, request, work, &mut done, checks)?;
     write::all(policy, request, host, work, out, &mut done, checks)?;
+    if !are_named {
+        // Nothing is right for a name that cannot be written: the whole list goes on as it came.
+        return Ok(Part::Same);
+    }
     lines::check_bounds(policy, out.iter(), checks)?;
     exercised.extend(done.rules().map(|rule| RuleId(policy.rule.0 + rule)));
     Ok(if host == Part::Rewritten || done != Done::default() { Part::Rewritten } else { Part::Same })

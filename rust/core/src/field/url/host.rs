@@ -16,7 +16,7 @@ pub(super) fn push(host: &str, is_bracketed: bool, out: &mut String) -> bool {
     }
     let name = host.strip_suffix('.').unwrap_or(host);
     let has_plain_bytes = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
-    if !has_plain_bytes || check_name(name.as_bytes()).is_err() {
+    if !has_plain_bytes || check_name(name.as_bytes(), &mut |_| false).is_err() {
         return false;
     }
     out.extend(name.chars().map(|c| c.to_ascii_lowercase()));
