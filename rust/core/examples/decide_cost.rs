@@ -78,7 +78,7 @@ fn rules() -> Vec<FieldRule> {
         Op::Text(Text { steps: vec![Step::Trim, Step::Nfc], max_chars: Some(max_chars), ..Text::default() })
     };
     let name = |name: &str| (name.into(), name.to_uppercase().into());
-    let names = Enumeration { names: ["eur", "gbp", "usd"].map(name).into() };
+    let names = Enumeration::new(["eur", "gbp", "usd"].map(name).into());
     vec![
         rule("customer.name", text(500)),
         rule("customer.email", Op::Email(Default::default())),

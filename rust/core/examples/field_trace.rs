@@ -99,7 +99,7 @@ fn op(question: &Value) -> Result<Op, Box<dyn Error>> {
                 .map(|(spelling, name)| (spelling.as_str().into(), name.as_str().unwrap_or_default().into()))
                 .collect();
             names.sort();
-            Op::Enum(Enumeration { names })
+            Op::Enum(Enumeration::new(names))
         }
         _ => return Err("unknown op".into()),
     })
@@ -134,7 +134,7 @@ fn time() {
     let decimal =
         || Op::Decimal(Decimal { scale: 2, rounding: Rounding::HalfEven, as_string: false, min: None, max: None });
     let names = ["closed", "open", "reopened"].map(|name| (name.into(), name.replace("re", "").into()));
-    let open = || Op::Enum(Enumeration { names: names.to_vec() });
+    let open = || Op::Enum(Enumeration::new(names.to_vec()));
     let (uuid, email) = (|| Op::Uuid(Uuid::default()), || Op::Email(Email::default()));
     let (integer, boolean) = (|| Op::Integer(Integer::default()), || Op::Boolean(Words::Forms));
     let lorem = "The quick brown fox jumps over the lazy dog. ".repeat(20);

@@ -282,7 +282,7 @@ fn decimals_are_rounded_on_their_digits() {
 #[test]
 fn names_are_found_in_any_case() {
     let set = |names: &[(&str, &str)]| {
-        Op::Enum(Enumeration { names: names.iter().map(|(s, n)| ((*s).into(), (*n).into())).collect() })
+        Op::Enum(Enumeration::new(names.iter().map(|(s, n)| ((*s).into(), (*n).into())).collect()))
     };
     let states = set(&[("closed", "closed"), ("open", "open"), ("reopened", "open"), ("working", "Working")]);
     check(
@@ -304,7 +304,7 @@ fn names_are_found_in_any_case() {
 #[test]
 fn other_types_are_left_alone() {
     let (number, flag, null) = (Scalar::Number("1"), Scalar::Bool(true), Scalar::Null);
-    let names = Op::Enum(Enumeration { names: Vec::new() });
+    let names = Op::Enum(Enumeration::new(Vec::new()));
     for op in [steps(&[Step::Trim]), instant(3, true), Op::Uuid(Uuid::default()), Op::Email(Email::default()), names] {
         for value in [number, flag, null] {
             assert_eq!(say(&op, value), WrongType, "{op:?} {value:?}");

@@ -48,7 +48,7 @@ fn ops() -> impl Strategy<Value = Op> {
             max: None
         })),
         prop::sample::select(vec![3, 4])
-            .prop_map(move |most| Op::Enum(Enumeration { names: names.iter().take(most).cloned().collect() })),
+            .prop_map(move |most| Op::Enum(Enumeration::new(names.iter().take(most).cloned().collect()))),
     ]
 }
 
@@ -122,7 +122,7 @@ fn long_values_take_linear_time() {
         Op::Integer(Integer::default()),
         Op::Boolean(Words::Forms),
         Op::Decimal(Decimal { scale: 2, rounding: Rounding::HalfEven, as_string: false, min: None, max: None }),
-        Op::Enum(Enumeration { names: vec![("a".into(), "a".into())] }),
+        Op::Enum(Enumeration::new(vec![("a".into(), "a".into())])),
     ];
     for piece in pieces {
         for (head, tail) in [("", ""), ("2024-01-01T00:00:00.", "Z"), ("a@", ".com"), ("0.", "1"), ("1e", "")] {

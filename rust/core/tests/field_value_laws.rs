@@ -48,7 +48,7 @@ fn ops() -> BoxedStrategy<Op> {
             strip_dots,
             strip_tag
         })),
-        Just(Op::Enum(Enumeration { names })),
+        Just(Op::Enum(Enumeration::new(names))),
         any::<bool>().prop_map(|double_zero| Op::Phone(Phone::International { double_zero })),
         any::<bool>().prop_map(|alpha3| Op::Country(Country { alpha3, also: vec![*b"XK"] })),
         Just(Op::Currency(Currency { also: vec![*b"DEM"] })),

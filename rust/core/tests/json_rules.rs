@@ -69,7 +69,7 @@ fn many_names_are_found_like_few() {
 
 #[test]
 fn a_new_value_is_written_in_the_profile() {
-    let names = Enumeration { names: vec![("alias".into(), "é\"\n\u{1f600}".into())] };
+    let names = Enumeration::new(vec![("alias".into(), "é\"\n\u{1f600}".into())]);
     let rules = || [rule("a", Op::Enum(names.clone()))];
     let body = r#"{"a":"Alias"}"#;
     assert_eq!(verdict(&with_rules(route(Profile::Python), rules()), body), r#"{"a": "\u00e9\"\n\ud83d\ude00"}"#);

@@ -25,7 +25,7 @@ impl Growth {
         match op {
             Op::Nothing => Self { factor: 1, beside: 0 },
             Op::Enum(enumeration) => {
-                let longest = enumeration.names.iter().map(|(_, canonical)| canonical.len()).max();
+                let longest = enumeration.names().iter().map(|(_, canonical)| canonical.len()).max();
                 Self { factor: 1, beside: longest.unwrap_or_default() }
             }
             // NFKC makes up to 11 bytes of one, folding 3. The other values are bounded texts.

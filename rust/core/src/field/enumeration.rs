@@ -9,10 +9,23 @@ use crate::unicode;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enumeration {
     /// (spelling to match in ASCII lower case, canonical name), sorted by spelling.
-    pub names: Vec<(Box<str>, Box<str>)>,
+    names: Vec<(Box<str>, Box<str>)>,
+    /// Whether every spelling is ASCII: ten thousand of them are too many to ask for each value.
+    is_ascii: bool,
 }
 
 impl Enumeration {
+    /// A set of (spelling to match in ASCII lower case, canonical name), sorted by spelling.
+    pub fn new(names: Vec<(Box<str>, Box<str>)>) -> Self {
+        let is_ascii = names.iter().all(|(spelling, _)| spelling.is_ascii());
+        Self { names, is_ascii }
+    }
+
+    /// What [`new`](Self::new) was given.
+    pub fn names(&self) -> &[(Box<str>, Box<str>)] {
+        &self.names
+    }
+
     /// Applies the rule; see [`Op::apply`](super::Op::apply).
     ///
     /// Python is `value.strip().lower()` looked up in the spellings. Lower case of what is not ASCII depends on whose
@@ -22,7 +35,7 @@ impl Enumeration {
     pub fn apply(&self, value: Scalar<'_>, out: &mut String) -> Answer {
         let Scalar::String(whole) = value else { return Answer::WrongType };
         let text = unicode::strip(whole);
-        let is_beyond = !text.is_ascii() && !self.names.iter().all(|(spelling, _)| spelling.is_ascii());
+        let is_beyond = !self.is_ascii && !text.is_ascii();
         let found = self.names.binary_search_by(|(spelling, _)| compare_lower(spelling, text, !is_beyond));
         match found.ok().and_then(|index| self.names.get(index)) {
             Some((_, name)) if **name == *whole => Answer::Same,

@@ -238,7 +238,7 @@ fn field(text: &mut Text, rule: &FieldRule) {
 fn operation(text: &mut Text, op: &Op) {
     match op {
         Op::Enum(enumeration) => {
-            for (spelling, canonical) in &enumeration.names {
+            for (spelling, canonical) in enumeration.names() {
                 text.line("spelling", spelling);
                 text.line("canonical", canonical);
             }

@@ -187,5 +187,5 @@ fn enumeration(item: &Item<'_>) -> Option<Op> {
     if names.len() > MAX_SPELLINGS {
         section.complain(format_args!("has {} spellings", names.len()), format!("at most {MAX_SPELLINGS} are read"));
     }
-    Some(Op::Enum(Enumeration { names }))
+    Some(Op::Enum(Enumeration::new(names)))
 }
