@@ -120,6 +120,19 @@ fn jcs_takes_only_defaults_that_it_can_write() {
 }
 
 #[test]
+fn a_default_is_a_number_that_the_reader_takes() {
+    let json = |default: &str| format!("[route.json]\noutput = 'python'\n[route.json.fields]\na = {{ {default} }}");
+    let nines = "9".repeat(128);
+    for long in ["1e100000", "-1.5e-100000", &format!("{nines}9"), &format!("-{nines}")] {
+        refused(&json(&format!("default = {long}")), "is longer than a number in a body may be");
+        compiled(&format!("[route.form.fields]\na = {{ default = {long} }}")).unwrap();
+    }
+    for fine in ["1e99999", &nines] {
+        compiled(&json(&format!("default = {fine}"))).unwrap();
+    }
+}
+
+#[test]
 fn a_form_has_texts_only() {
     for (rules, message) in [
         ("a = { null = 'keep', integer = {} }", "key \"null\" says nothing of a form"),

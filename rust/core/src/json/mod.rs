@@ -15,7 +15,7 @@ pub(crate) mod ecmascript;
 mod encoding;
 mod finding;
 mod members;
-mod number;
+pub(crate) mod number;
 mod presence;
 mod rule;
 mod run;

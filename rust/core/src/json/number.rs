@@ -41,6 +41,11 @@ pub(super) fn number(bytes: &[u8], start: usize) -> Result<Number, Halt> {
     Ok(Number { end, is_long: end - start > MAX_LITERAL || exponent > MAX_EXPONENT })
 }
 
+/// Whether a text is a literal that the reader calls too long.
+pub(crate) fn is_long(text: &str) -> bool {
+    number(text.as_bytes(), 0).is_ok_and(|number| number.is_long)
+}
+
 /// At least one digit from `at` on; where they end.
 fn digits(bytes: &[u8], at: usize) -> Result<usize, Halt> {
     let end = skip_digits(bytes, at);

@@ -6,7 +6,7 @@ use super::FieldRule;
 use super::file::Item;
 use super::rule::Surroundings;
 use crate::field::{Answer, Scalar};
-use crate::json::ecmascript;
+use crate::json::{ecmascript, number};
 use crate::policy::Empty;
 
 /// The JSON text of a default.
@@ -15,6 +15,12 @@ pub(super) fn json_text(item: &Item<'_>) -> Option<Box<str>> {
         DeValue::String(text) => json_string(text),
         _ => literal(item),
     };
+    // What the reader would find outside is no result of a pass: the next one could not read it.
+    if number::is_long(&text) {
+        let advice = "write it with at most 128 characters and 5 digits of exponent, or as a text".to_owned();
+        item.complain("is longer than a number in a body may be", advice);
+        return None;
+    }
     checked(item, text)
 }
 
