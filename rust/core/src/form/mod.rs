@@ -83,8 +83,8 @@ fn rewrite(policy: &FormPolicy, rollouts: &Rollouts, body: &[u8], scratch: &mut 
     work.clear();
     out.clear();
     out.shrink_to(KEEP);
-    read::pairs(body, work)?;
-    read::bounds(policy, work, &mut Checks::new(rollouts, remarks))?;
+    let count = read::pairs(policy, rollouts, body, work)?;
+    read::bounds(policy, count, work, &mut Checks::new(rollouts, remarks))?;
     read::settle(policy, work, &mut Checks::new(rollouts, remarks))?;
     rules::apply(policy, rollouts, work, exercised, remarks)?;
     write::write(work, out);

@@ -3,11 +3,17 @@
 use super::{Pair, Work};
 use crate::outcome::{Reason, Stop};
 use crate::policy::{FormPolicy, Repeats};
-use crate::rollout::Checks;
+use crate::rollout::{Checks, Rollout, Rollouts};
 use crate::target::spelling::triplet;
 
-/// Decodes all pairs into `work`.
-pub(super) fn pairs(body: &[u8], work: &mut Work) -> Result<(), Stop> {
+/// Decodes all pairs into `work`; how many there are. Where more than `max_params` are refused, those beyond it are
+/// looked at and not held: what a request can make a worker remember is bounded by the policy.
+pub(super) fn pairs(policy: &FormPolicy, rollouts: &Rollouts, body: &[u8], work: &mut Work) -> Result<usize, Stop> {
+    let most = match rollouts.of("too_many_fields") {
+        Rollout::Enforce => policy.max_params,
+        Rollout::Observe | Rollout::Warn => usize::MAX,
+    };
+    let mut count = 0;
     let mut left = body;
     while !left.is_empty() {
         let end = memchr::memchr(b'&', left).unwrap_or(left.len());
@@ -19,12 +25,18 @@ pub(super) fn pairs(body: &[u8], work: &mut Work) -> Result<(), Stop> {
         if !piece.is_ascii() {
             return Err(Stop::outside("form.character"));
         }
+        let start = work.text.len();
         let split = memchr::memchr(b'=', piece).unwrap_or(piece.len());
         let name = decoded(&piece[..split], &mut work.text)?;
         let value = decoded(piece.get(split + 1..).unwrap_or_default(), &mut work.text)?;
-        work.pairs.push(Pair { name, value, is_gone: false });
+        count += 1;
+        if count > most {
+            work.text.truncate(start);
+        } else {
+            work.pairs.push(Pair { name, value, is_gone: false });
+        }
     }
-    Ok(())
+    Ok(count)
 }
 
 /// Appends one half of a pair to `text`: `+` is a space, a triplet a byte, and what is none stays. Where it is.
@@ -49,9 +61,9 @@ fn decoded(raw: &[u8], text: &mut Vec<u8>) -> Result<std::ops::Range<usize>, Sto
     Ok(start..text.len())
 }
 
-/// Holds the form against the policy's bounds.
-pub(super) fn bounds(policy: &FormPolicy, work: &Work, checks: &mut Checks<'_>) -> Result<(), Stop> {
-    let too_many = work.pairs.len() > policy.max_params;
+/// Holds the form, which has `count` pairs, against the policy's bounds.
+pub(super) fn bounds(policy: &FormPolicy, count: usize, work: &Work, checks: &mut Checks<'_>) -> Result<(), Stop> {
+    let too_many = count > policy.max_params;
     let long_name = work.pairs.iter().any(|pair| pair.name.len() > policy.max_name_bytes);
     let long_value = work.pairs.iter().any(|pair| pair.value.len() > policy.max_value_bytes);
     for (is_over, code) in [(too_many, "too_many_fields"), (long_name, "name_too_long"), (long_value, "value_too_long")]
@@ -91,4 +103,30 @@ pub(super) fn settle(policy: &FormPolicy, work: &mut Work, checks: &mut Checks<'
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    /// A bound that is enforced bounds what is held too; what comes after it is looked at all the same.
+    #[test]
+    fn no_pair_beyond_the_bound_is_held() {
+        let start = "version = 1\n[[route]]\nname = 'r'\nmatch = 'POST /r'\n[route.form]\nmax_params = 2\n";
+        let read = |rollout: &str, body: &str| {
+            let policy = Policy::parse("f", &format!("{start}{rollout}")).unwrap();
+            let (route, mut work) = (&policy.routes[0], Work::default());
+            let said = pairs(route.form.as_ref().unwrap(), &route.rollouts, body.as_bytes(), &mut work);
+            (said.map_err(|stop| format!("{stop:?}")), work.pairs.len(), work.text.len())
+        };
+        assert_eq!(read("", "a=1&&b=2"), (Ok(2), 2, 4));
+        assert_eq!(read("", &"a=1&".repeat(10_000)), (Ok(10_000), 2, 4));
+        let watched = "[route.rollout]\n'too_many_fields' = 'warn'";
+        assert_eq!(read(watched, &"a=1&".repeat(10_000)), (Ok(10_000), 10_000, 20_000));
+        for (last, code) in [("%ff", "form.utf8"), ("\u{e9}", "form.character")] {
+            let (said, held, _) = read("", &format!("{}{last}", "a=1&".repeat(9)));
+            assert!(said.is_err_and(|stop| stop.contains(code)) && held == 2);
+        }
+    }
 }
