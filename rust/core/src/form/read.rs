@@ -4,7 +4,7 @@ use super::{Pair, Work};
 use crate::outcome::{Reason, Stop};
 use crate::policy::{FormPolicy, Repeats};
 use crate::rollout::{Checks, Rollout, Rollouts};
-use crate::target::spelling::triplet;
+use crate::target::query::decode::decode;
 
 /// Decodes all pairs into `work`; how many there are. Where more than `max_params` are refused, those beyond it are
 /// looked at and not held: what a request can make a worker remember is bounded by the policy.
@@ -39,24 +39,10 @@ pub(super) fn pairs(policy: &FormPolicy, rollouts: &Rollouts, body: &[u8], work:
     Ok(count)
 }
 
-/// Appends one half of a pair to `text`: `+` is a space, a triplet a byte, and what is none stays. Where it is.
+/// Appends one half of a pair to `text`, decoded; where it is.
 fn decoded(raw: &[u8], text: &mut Vec<u8>) -> Result<std::ops::Range<usize>, Stop> {
     let start = text.len();
-    let mut left = raw;
-    while let Some(at) = memchr::memchr2(b'%', b'+', left) {
-        text.extend_from_slice(&left[..at]);
-        let special = left[at];
-        left = &left[at + 1..];
-        match (special, triplet(left)) {
-            (b'+', _) => text.push(b' '),
-            (_, Some(byte)) => {
-                text.push(byte);
-                left = &left[2..];
-            }
-            (_, None) => text.push(b'%'),
-        }
-    }
-    text.extend_from_slice(left);
+    decode(raw, text);
     simdutf8::basic::from_utf8(&text[start..]).map_err(|_| Stop::outside("form.utf8"))?;
     Ok(start..text.len())
 }

@@ -3,6 +3,7 @@
 //! With `sort = "pair"` it is `urlencode(sorted(parse_qsl(query, keep_blank_values=True)))` without the names to drop.
 //! docs/policy/target.md has the steps; this file is their order.
 
+pub(crate) mod decode;
 mod duplicates;
 mod read;
 pub(crate) mod write;

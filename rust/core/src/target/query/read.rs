@@ -1,10 +1,10 @@
 //! Splitting and decoding.
 
+use super::decode::decode;
 use super::{Done, Origin, Pair, Work};
 use crate::outcome::{Reason, Stop};
 use crate::policy::{BadTriplet, Nul, QueryPolicy, UnknownParameter};
 use crate::rollout::Checks;
-use crate::target::spelling::triplet;
 
 /// Splits and decodes the query into `work`, and takes the names that it finds out of `absent`.
 pub(super) fn read(
@@ -61,7 +61,7 @@ fn piece_of(
 ) -> Result<Option<Pair>, Stop> {
     let start = decoded.len();
     let split = memchr::memchr(b'=', piece);
-    let mut good = decode(&piece[..split.unwrap_or(piece.len())], decoded, checks)?;
+    let mut good = half(&piece[..split.unwrap_or(piece.len())], decoded, checks)?;
     let middle = decoded.len();
     let name = &decoded[start..];
     let dropped = policy.drop.hold(name);
@@ -74,7 +74,7 @@ fn piece_of(
         done.disallowed |= !dropped;
         return Ok(None);
     }
-    good &= decode(split.map_or(&[][..], |at| &piece[at + 1..]), decoded, checks)?;
+    good &= half(split.map_or(&[][..], |at| &piece[at + 1..]), decoded, checks)?;
     check(policy, &decoded[start..middle], &decoded[middle..], good, checks)?;
     let [name, value, end] = [start, middle, decoded.len()].map(|at| at as u32);
     let origin = if split.is_some() { Origin::Sent } else { Origin::Bare };
@@ -100,29 +100,10 @@ fn check(policy: &QueryPolicy, name: &[u8], value: &[u8], good: bool, checks: &m
     Ok(())
 }
 
-/// Decodes `+` and triplets; one that is none stays as it is. Says whether all triplets were some.
-fn decode(raw: &[u8], out: &mut Vec<u8>, checks: &mut Checks<'_>) -> Result<bool, Stop> {
+/// Decodes one half of a pair. Says whether all triplets were some.
+fn half(raw: &[u8], out: &mut Vec<u8>, checks: &mut Checks<'_>) -> Result<bool, Stop> {
     if !raw.is_ascii() {
         checks.fired_once(Stop::outside("query.character"))?;
     }
-    let mut good = true;
-    let mut left = raw;
-    while let Some(at) = memchr::memchr2(b'%', b'+', left) {
-        out.extend_from_slice(&left[..at]);
-        let special = left[at];
-        left = &left[at + 1..];
-        match (special, triplet(left)) {
-            (b'+', _) => out.push(b' '),
-            (_, Some(byte)) => {
-                out.push(byte);
-                left = &left[2..];
-            }
-            (_, None) => {
-                out.push(b'%');
-                good = false;
-            }
-        }
-    }
-    out.extend_from_slice(left);
-    Ok(good)
+    Ok(decode(raw, out))
 }
