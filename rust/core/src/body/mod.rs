@@ -3,6 +3,7 @@
 mod growth;
 pub(crate) mod judge;
 
+use crate::head::content_type::is_json;
 use crate::outcome::{Part, Reason, Stop};
 use crate::policy::Route;
 use crate::rollout::Checks;
@@ -57,13 +58,6 @@ fn media_type(content_type: &[u8]) -> Option<&[u8]> {
     let start = media_type.iter().position(|byte| !is_blank(byte)).unwrap_or(end);
     let end = media_type.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
     Some(&media_type[start..end])
-}
-
-fn is_json(media_type: &[u8]) -> bool {
-    let (json, text, suffix) = (b"application/json", b"text/json", b"+json");
-    media_type.eq_ignore_ascii_case(json)
-        || media_type.eq_ignore_ascii_case(text)
-        || media_type.last_chunk::<5>().is_some_and(|end| end.eq_ignore_ascii_case(suffix))
 }
 
 #[cfg(test)]

@@ -66,9 +66,12 @@ pub(super) fn write(value: &[u8], out: &mut Vec<u8>) -> Option<Found> {
     (out.len() - start <= MAX_BYTES).then_some(found)
 }
 
-/// Whether a media type in lower case is one of JSON.
-fn is_json(media_type: &[u8]) -> bool {
-    matches!(media_type, b"application/json" | b"text/json") || media_type.ends_with(b"+json")
+/// Whether a media type, in any case and without parameters and blanks, is one of JSON.
+pub(crate) fn is_json(media_type: &[u8]) -> bool {
+    let (json, text, suffix) = (b"application/json", b"text/json", b"+json");
+    media_type.eq_ignore_ascii_case(json)
+        || media_type.eq_ignore_ascii_case(text)
+        || media_type.last_chunk::<5>().is_some_and(|end| end.eq_ignore_ascii_case(suffix))
 }
 
 fn token<'a>(left: &mut &'a [u8]) -> Option<&'a [u8]> {

@@ -4,7 +4,7 @@
 //! but for the names in `Connection`, which are sorted.
 
 pub(crate) mod accept_language;
-mod content_type;
+pub(crate) mod content_type;
 mod duplicates;
 mod framing;
 mod hop_by_hop;
