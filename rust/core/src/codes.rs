@@ -5,7 +5,8 @@
 
 /// What is outside the grammars, and the refusal that stands for it where a route says `outside = "reject"`.
 ///
-/// In the order of docs/policy.md. The part before the dot is the part of the request, or the operation of a field.
+/// In the order of the chapters in docs/policy. The part before the dot is the part of the request, or the operation of
+/// a field.
 pub const OUTSIDE: &[(&str, &str)] = &[
     // path
     ("path.form", "invalid_path"),

@@ -10,11 +10,13 @@
 //! | [`request`], [`outcome`], [`scratch`] | what goes in, what comes out, where it is written |
 //! | [`client`], [`key`] | who is asking, and the text that a limit counts under |
 //! | [`target`] | canonical path and query |
+//! | [`head`] | the host and the headers in one spelling |
 //! | [`body`] | how large a body may be, and what reads it |
 //! | [`form`] | forms: pairs of names and values |
 //! | [`json`], [`field`] | the one-pass body rewrite and the rules for single values |
 //! | [`limit`] | the strategies, as steps on a state that somebody else stores |
 //! | [`codes`], [`rollout`] | what a decision can say, and checks that are watched before they bite |
+//! | [`time`] | the one instant that a decision may know |
 //! | [`unicode`] | the frozen set of code points |
 #![forbid(unsafe_code)]
 

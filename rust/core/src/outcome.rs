@@ -54,7 +54,7 @@ pub enum Part {
 /// Why a request is refused for what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reason {
-    /// Stable code, e.g. `malformed_json`, `too_large`, `invalid_email`; listed in docs/policy.md.
+    /// Stable code, e.g. `malformed_json`, `too_large`, `invalid_email`; listed in the chapters in docs/policy.
     pub code: &'static str,
     /// The field rule that refused, if one did.
     pub rule: Option<RuleId>,

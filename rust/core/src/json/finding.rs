@@ -112,7 +112,7 @@ pub(super) enum Halt {
 /// What the pass noted on its way to the end of the document.
 #[derive(Debug)]
 pub(super) struct Findings {
-    /// A bit for each [`Note`] of what is outside unless it is watched only.
+    /// A bit for each [`Note`] of something outside that is only watched: it is noted, and the pass goes on.
     watched: u8,
     outside: Option<Outside>,
     /// A bit for each [`Note`].

@@ -54,7 +54,8 @@ fn complain(item: &Item<'_>) {
         let known: Vec<&'static str> = codes::rolled_out().collect();
         match suggest::nearest(item.key, &known) {
             Some(code) => format!("did you mean \"{code}\"?"),
-            None => "use a code of docs/policy.md, for example \"path.encoded_reserved\"".to_owned(),
+            None => "use a code of a check from the chapters in docs/policy, for example \"path.encoded_reserved\""
+                .to_owned(),
         }
     };
     let what = if of_a_field { "is the code of a field" } else { "is no code of a check" };
