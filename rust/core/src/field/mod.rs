@@ -92,6 +92,15 @@ pub enum Answer {
 }
 
 impl Op {
+    /// Whether the operation can give another value than it got.
+    pub(crate) fn may_change(&self) -> bool {
+        match self {
+            Self::Nothing | Self::Date => false,
+            Self::Text(text) => text.rewrites(),
+            _ => true,
+        }
+    }
+
     /// Applies the operation to `value`; a new value is appended to `out`, which the caller has cleared.
     pub fn apply(&self, value: Scalar<'_>, out: &mut String) -> Answer {
         match self {

@@ -13,6 +13,7 @@ mod lines;
 mod list;
 pub(crate) mod names;
 mod normal;
+pub mod rule;
 mod write;
 
 pub use list::HeaderList;
@@ -24,37 +25,6 @@ use crate::outcome::{Part, Stop};
 use crate::policy::{HostPolicy, Languages, Route, RuleId};
 use crate::rollout::Checks;
 use crate::{Request, Scratch};
-
-/// Rules of the headers of a route, counted from [`HeadersPolicy::rule`](crate::policy::HeadersPolicy).
-pub mod rule {
-    /// A name was written in lower case.
-    pub const NAMES_LOWER: u16 = 0;
-    /// A line was left out because of a `_` in its name.
-    pub const UNDERSCORE: u16 = 1;
-    /// A line was left out by name.
-    pub const DROP: u16 = 2;
-    /// A value lost the blanks at its ends.
-    pub const TRIM: u16 = 3;
-    /// A line that speaks of the connection was removed.
-    pub const HOP_BY_HOP: u16 = 4;
-    /// Lines became one.
-    pub const JOIN: u16 = 5;
-    /// A content type was written differently.
-    pub const CONTENT_TYPE: u16 = 6;
-    /// The languages were written differently.
-    pub const ACCEPT_LANGUAGE: u16 = 7;
-    /// Names of the above, in order: place and operation.
-    pub const NAMES: [(&str, &str); 8] = [
-        ("headers", "lower"),
-        ("headers", "underscore"),
-        ("headers", "drop"),
-        ("headers", "trim"),
-        ("headers", "hop_by_hop"),
-        ("headers", "join"),
-        ("headers", "content_type"),
-        ("headers", "accept_language"),
-    ];
-}
 
 /// Work space that is reused between requests.
 #[derive(Debug, Default)]

@@ -53,6 +53,19 @@ pub struct FieldRule {
     pub rollout: Rollout,
 }
 
+impl FieldRule {
+    /// Whether the rule acts and can write something else than came.
+    pub(super) fn can_act(&self) -> bool {
+        let changes = self.op.may_change()
+            || self.default.is_some()
+            || self.null == Some(Null::Drop)
+            || matches!(self.empty, Some(Empty::Null | Empty::Drop))
+            || self.rename.is_some()
+            || self.drop;
+        changes && self.rollout == Rollout::Enforce
+    }
+}
+
 /// What a JSON null gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Null {

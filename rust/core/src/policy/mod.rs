@@ -56,6 +56,7 @@ pub use target::{
 
 use crate::field::Op;
 use crate::field::phone::Phone;
+use crate::head;
 use crate::limit::{Limit, LimitId};
 use crate::rollout::Rollouts;
 
@@ -184,13 +185,27 @@ pub enum Rejects {
 
 impl Route {
     /// Whether the route's policy can take a step of [`Route::rules`], so that a report may miss it in the traffic.
+    /// A rule that only checks, or is only watched, changes nothing.
     pub fn can_take(&self, rule: RuleId) -> bool {
-        match &self.target {
-            Some(target) if usize::from(rule.0) < crate::target::rule::NAMES.len() => {
-                crate::target::rule::applies(target, rule)
-            }
-            _ => true,
+        if let Some(target) = &self.target
+            && usize::from(rule.0) < crate::target::rule::NAMES.len()
+        {
+            return crate::target::rule::applies(target, rule);
         }
+        if let Some(headers) = &self.headers
+            && let Some(step) = rule.0.checked_sub(headers.rule.0)
+            && usize::from(step) < head::rule::NAMES.len()
+        {
+            return head::rule::applies(headers, step);
+        }
+        let json = self.json.as_ref().map(|json| &json.fields[..]);
+        let form = self.form.as_ref().map(|form| &form.fields[..]);
+        // The rules of a body are numbered in their order.
+        let found = [json, form]
+            .into_iter()
+            .flatten()
+            .find_map(|fields| fields.binary_search_by_key(&rule, |field| field.id).ok().map(|index| &fields[index]));
+        found.is_none_or(FieldRule::can_act)
     }
 }
 

@@ -150,7 +150,7 @@ fn check_effect(section: &Section<'_>, rule: &FieldRule) {
 fn check_original(section: &Section<'_>, name: &str, rule: &FieldRule, around: &Surroundings<'_>) {
     let Some(original) = around.original else { return };
     let advice = || "choose another output, for example \"python\", or only check: required, max_chars".to_owned();
-    if may_change(&rule.op) {
+    if rule.op.may_change() {
         section.complain(format_args!("\"{name}\" changes values, which contradicts {original}"), advice());
     } else if let (Some(item), Some(_)) = (section.get("default"), &rule.default) {
         item.complain(format_args!("adds a value, which contradicts {original}"), advice());
@@ -165,15 +165,6 @@ fn check_original(section: &Section<'_>, name: &str, rule: &FieldRule, around: &
         if let (true, Some(item)) = (changes, section.get(key)) {
             item.complain(format_args!("changes the body, which contradicts {original}"), advice());
         }
-    }
-}
-
-/// Whether an operation can give another value than it got.
-fn may_change(op: &Op) -> bool {
-    match op {
-        Op::Nothing | Op::Date => false,
-        Op::Text(text) => text.rewrites(),
-        _ => true,
     }
 }
 
