@@ -63,6 +63,27 @@ fn another_metadata_puts_every_text_outside() {
     assert_eq!(off.apply(Scalar::Null, &mut String::new()), Answer::WrongType);
 }
 
+/// What is decided differently is not what evidence of the other was about.
+#[test]
+fn another_metadata_is_another_digest() {
+    let both = |text: &str| {
+        let policy = Policy::parse("f", text).unwrap_or_else(|errors| panic!("{errors}"));
+        (policy.routes[0].digest.clone(), policy.without_phone_regions().routes[0].digest.clone())
+    };
+    let route = "version = 1\n[[route]]\nname = \"r\"\nmatch = \"POST /r\"\n";
+    for body in ["json", "form"] {
+        let with = |rule: &str| {
+            let output = if body == "json" { "output = 'python'\n" } else { "" };
+            both(&format!("{route}[route.{body}]\n{output}fields.v = {{ phone = {{ {rule} }} }}\n"))
+        };
+        let (on, off) = with("region = \"US\"");
+        assert_ne!(on, off, "{body}");
+        assert_ne!(off, with("region = \"GB\"").1, "{body}");
+        let (on, off) = with("");
+        assert_eq!(on, off, "{body}: no region");
+    }
+}
+
 #[test]
 fn regions_are_codes_with_a_numbering_plan() {
     assert_ne!(policy("US").routes[0].digest, policy("GB").routes[0].digest);

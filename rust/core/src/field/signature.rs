@@ -26,6 +26,7 @@ impl Op {
             }
             Self::Country(country) => format!("{country:?} {}", codes::country::VERSION),
             Self::Currency(currency) => format!("{currency:?} {}", codes::currency::VERSION),
+            Self::Phone(Phone::Regional(region)) if region.is_off() => format!("Regional({}) off", region.code()),
             Self::Phone(Phone::Regional(region)) => {
                 format!("Regional({}) {}", region.code(), METADATA.unwrap_or_default())
             }

@@ -217,15 +217,16 @@ impl Policy {
 
     /// The same policy for a service whose own library of telephone numbers has other metadata than this build, see
     /// [`METADATA`](crate::field::phone::METADATA): what a region makes of a text is then outside, `phone.metadata`.
+    /// A route with such a rule decides differently, so it has another digest.
     pub fn without_phone_regions(mut self) -> Self {
-        let fields = self.routes.iter_mut().flat_map(|route| {
+        for route in &mut self.routes {
             let json = route.json.iter_mut().flat_map(|json| &mut json.fields);
-            json.chain(route.form.iter_mut().flat_map(|form| &mut form.fields))
-        });
-        for field in fields {
-            if let Op::Phone(Phone::Regional(region)) = &mut field.op {
-                region.switch_off();
+            for field in json.chain(route.form.iter_mut().flat_map(|form| &mut form.fields)) {
+                if let Op::Phone(Phone::Regional(region)) = &mut field.op {
+                    region.switch_off();
+                }
             }
+            route.digest = digest::route(route, &self.client, &self.store_url, &self.limits);
         }
         self
     }

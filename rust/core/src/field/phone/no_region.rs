@@ -20,6 +20,11 @@ impl Region {
         match *self {}
     }
 
+    /// Whether [`switch_off`](Self::switch_off) was called.
+    pub fn is_off(&self) -> bool {
+        match *self {}
+    }
+
     /// From now on every text is outside, `phone.metadata`.
     pub fn switch_off(&mut self) {
         match *self {}

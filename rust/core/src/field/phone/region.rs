@@ -39,6 +39,11 @@ impl Region {
         &self.code
     }
 
+    /// Whether [`switch_off`](Self::switch_off) was called.
+    pub fn is_off(&self) -> bool {
+        self.is_off
+    }
+
     /// From now on every text is outside, `phone.metadata`.
     pub fn switch_off(&mut self) {
         self.is_off = true;
