@@ -49,26 +49,10 @@ class Checks:
             raise stop
         self.remark(stop.code)
 
-    def once(self) -> Checks:
-        """The checks of a part of which each code leaves at most one remark."""
-        return Once(self.rollout, self.remarks)
-
     def remark(self, code: str, field: str | None = None) -> None:
-        """Leaves a remark, as a rolled-out check or field rule does."""
-        self.remarks.append((code, field))
-
-
-@dataclass
-class Once(Checks):
-    """Checks that leave one remark for each code, where it fired first; those of field rules stay as they are."""
-
-    seen: set[str] = dataclasses.field(default_factory=set)
-
-    def remark(self, code: str, field: str | None = None) -> None:
-        if field is not None or code not in self.seen:
-            super().remark(code, field)
-        if field is None:
-            self.seen.add(code)
+        """Leaves a remark, as a rolled-out check or field rule does; the same one only once."""
+        if (code, field) not in self.remarks:
+            self.remarks.append((code, field))
 
 
 @dataclass

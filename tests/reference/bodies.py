@@ -43,7 +43,7 @@ def normalize(policy: dict[str, Any], body: bytes, checks: Checks) -> bytes | No
     `checks.remark(code, path)`. The size bound was checked before.
     """
     # A body that is not judged to its end leaves no remarks but the last.
-    pending = Checks(checks.rollout).once()
+    pending = Checks(checks.rollout)
     written = judge(policy, body, pending)
     for code, field in pending.remarks:
         checks.remark(code, field)

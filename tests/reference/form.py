@@ -18,7 +18,7 @@ Pairs = list[tuple[str, str]]
 def normalize(policy: dict[str, Any], body: bytes, checks: Checks) -> bytes:
     """The body that goes on; `policy` is the table `[route.form]`."""
     # A body that is not judged to its end leaves no remarks but the last.
-    pending = Checks(checks.rollout).once()
+    pending = Checks(checks.rollout)
     written = judge(policy, body, pending)
     for code, field in pending.remarks:
         checks.remark(code, field)

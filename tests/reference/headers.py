@@ -39,7 +39,6 @@ def normalize(
 
     `counted` are the headers that keys of limits look at; `hosts` the normal forms of the `Host` lines, if there are.
     """
-    checks = checks.once()
     bounds(policy, lines, checks)
     all_named = all(TOKEN.fullmatch(name) for name, _ in lines)
     lines = each(policy, lines, checks)

@@ -13,7 +13,6 @@ from reference.client import compressed
 
 def normalize(policy: dict[str, Any], lines: list[bytes], checks: Checks) -> list[bytes] | None:
     """The values of the `Host` lines in normal form, or None where they go on as they came."""
-    checks = checks.once()
     values = [line.strip(b" \t") for line in lines]
     if not values or not all(values):
         if policy.get("on_missing", "reject") == "reject":

@@ -17,7 +17,6 @@ PIECE = re.compile(rb"%([0-9A-Fa-f]{2})|.", re.DOTALL)
 
 def normalize(policy: dict[str, Any], raw: bytes, checks: Checks) -> bytes | None:
     """The path that goes on, or None where it goes on as it came; `policy` is `[route.target]`."""
-    checks = checks.once()
     most = size(policy["max_bytes"]) if "max_bytes" in policy else None
     if most is not None and len(raw) > most:
         checks.fired(Refused("path_too_long"))

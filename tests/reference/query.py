@@ -29,7 +29,6 @@ class Pair:
 
 def normalize(policy: dict[str, Any], raw: bytes, checks: Checks) -> bytes | None:
     """The query that goes on, or None where it goes on as it came; `policy` is `[route.target.query]`."""
-    checks = checks.once()
     if len(raw) > LONGEST:
         checks.fired(Outside("query.length", "invalid_query"))
         return None

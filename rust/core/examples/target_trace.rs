@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::time::Instant;
 
 use crossfade_core::outcome::{Part, Stop};
-use crossfade_core::rollout::Checks;
+use crossfade_core::rollout::{Checks, Remarks};
 use crossfade_core::target::{path, query};
 use crossfade_core::{Policy, Request, Scratch, client};
 
@@ -96,7 +96,7 @@ fn answer(policy: &Policy, letter: u8, text: &[u8], scratch: &mut Scratch) -> Re
     let route = &policy.routes[usize::from(letter != b'q')];
     let target = route.target.as_ref().expect("both routes have a target");
     scratch.exercised.clear();
-    let mut remarks = Vec::new();
+    let mut remarks = Remarks::default();
     let mut checks = Checks::new(&route.rollouts, &mut remarks);
     match letter {
         b'p' => path::normalize(target, text, &mut scratch.path, &mut scratch.exercised, &mut checks),

@@ -1,5 +1,8 @@
 //! Checks that are watched before they bite.
 
+use std::collections::BTreeSet;
+use std::ops::Deref;
+
 use crate::outcome::{Reason, Stop};
 use crate::policy::RuleId;
 
@@ -24,6 +27,44 @@ pub struct Remark {
     pub rule: Option<RuleId>,
     /// Never `Enforce`.
     pub rollout: Rollout,
+}
+
+/// What was remarked of one request: each code of each rule once, in the order in which they fired first. So a request
+/// cannot make more remarks than its policy has rules and checks.
+#[derive(Debug, Clone, Default)]
+pub struct Remarks {
+    list: Vec<Remark>,
+    known: BTreeSet<(&'static str, Option<RuleId>)>,
+}
+
+impl Remarks {
+    /// Adds a remark, unless it was made before.
+    pub fn push(&mut self, remark: Remark) {
+        if self.known.insert((remark.code, remark.rule)) {
+            self.list.push(remark);
+        }
+    }
+
+    /// Forgets all but the first `len`.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        for remark in self.list.drain(len.min(self.list.len())..) {
+            self.known.remove(&(remark.code, remark.rule));
+        }
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.known.clear();
+    }
+}
+
+impl Deref for Remarks {
+    type Target = [Remark];
+
+    fn deref(&self) -> &[Remark] {
+        &self.list
+    }
 }
 
 /// The checks of a route that are not enforced, by code.
@@ -60,16 +101,13 @@ impl Rollouts {
 #[derive(Debug)]
 pub struct Checks<'a> {
     rollouts: &'a Rollouts,
-    remarks: &'a mut Vec<Remark>,
-    /// Where the remarks of this part begin.
-    start: usize,
+    remarks: &'a mut Remarks,
 }
 
 impl<'a> Checks<'a> {
     /// Checks that are rolled out as `rollouts` says and leave their remarks in `remarks`.
-    pub fn new(rollouts: &'a Rollouts, remarks: &'a mut Vec<Remark>) -> Self {
-        let start = remarks.len();
-        Self { rollouts, remarks, start }
+    pub fn new(rollouts: &'a Rollouts, remarks: &'a mut Remarks) -> Self {
+        Self { rollouts, remarks }
     }
 
     /// A check fired. `Ok`: it is not enforced, the remark is made, and the step goes on as if it did not exist.
@@ -93,39 +131,23 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// The same for a check of a byte, a pair or a line, of which a part may hold a million: one remark stands for all.
-    ///
-    /// # Errors
-    ///
-    /// As above.
-    #[cold]
-    pub fn fired_once(&mut self, stop: Stop) -> Result<(), Stop> {
-        let before = self.remarks.len();
-        self.fired(stop)?;
-        let (earlier, now) = self.remarks.split_at(before);
-        if earlier[self.start..].iter().any(|remark| now.contains(remark)) {
-            self.remarks.truncate(before);
-        }
-        Ok(())
-    }
-
-    /// [`fired_once`](Self::fired_once) for what is outside the grammar.
+    /// [`fired`](Self::fired) for what is outside the grammar.
     ///
     /// # Errors
     ///
     /// As above.
     #[cold]
     pub fn outside(&mut self, why: &'static str) -> Result<(), Stop> {
-        self.fired_once(Stop::outside(why))
+        self.fired(Stop::outside(why))
     }
 
-    /// [`fired_once`](Self::fired_once) for what the policy forbids.
+    /// [`fired`](Self::fired) for what the policy forbids.
     ///
     /// # Errors
     ///
     /// As above.
     #[cold]
     pub fn refuse(&mut self, code: &'static str) -> Result<(), Stop> {
-        self.fired_once(Reason::whole(code).into())
+        self.fired(Reason::whole(code).into())
     }
 }

@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use crate::limit::LimitId;
 use crate::policy::RuleId;
-use crate::rollout::Remark;
+use crate::rollout::Remarks;
+
+/// Rules whose ids are kept room for: a body of a megabyte may exercise one for every few bytes, and is rare.
+const KEPT_RULES: usize = 1 << 16;
 
 /// Everything a decision writes. Owned by the caller, one per thread; each decision starts by clearing it.
 #[derive(Debug, Default)]
@@ -21,8 +24,8 @@ pub struct Scratch {
     pub client: String,
     /// Rules that changed a value in this decision, in order, with repeats.
     pub exercised: Vec<RuleId>,
-    /// What checks would have done that are not enforced, in order, with repeats.
-    pub remarks: Vec<Remark>,
+    /// What checks would have done that are not enforced.
+    pub remarks: Remarks,
     /// Work space of the JSON transcoder.
     pub json: crate::json::Work,
     /// Work space of the host and the headers.
@@ -72,6 +75,7 @@ impl Scratch {
         self.headers.clear();
         self.client.clear();
         self.exercised.clear();
+        self.exercised.shrink_to(KEPT_RULES);
         self.remarks.clear();
         self.keys.clear();
         self.charges.clear();

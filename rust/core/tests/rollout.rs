@@ -38,7 +38,7 @@ output = "compact"
     let route = policy.route_named("all").unwrap();
     let mut scratch = Scratch::new();
     let outcome = admit(&policy, route, &Open, &request, Timestamp::from_micros(0), &mut scratch);
-    (outcome, scratch.remarks.clone(), scratch)
+    (outcome, scratch.remarks.to_vec(), scratch)
 }
 
 const fn observed(code: &'static str) -> Remark {
@@ -88,4 +88,29 @@ fn only_checks_of_the_request_as_a_whole_are_named() {
     assert!(error("invalid_email = \"warn\"").contains("is the code of a field"));
     assert!(error("\"email.form\" = \"warn\"").contains("is the code of a field"));
     assert!(error("too_large = \"maybe\"").contains("enforce"));
+}
+
+/// A client cannot make more remarks than the policy has rules and codes: a body of many bad values leaves one.
+#[test]
+fn remarks_do_not_grow_with_the_request() {
+    let text = "version = 1\n[[route]]\nname = \"r\"\nmatch = \"* /\"\n[route.json]\noutput = \"compact\"\n\
+                [route.json.fields]\n\"[*].x\" = { required = true, rollout = \"observe\" }\n\
+                \"[*].t\" = { text = [\"nfc\"], unassigned = \"keep\" }\n";
+    let policy = Policy::parse("test.toml", text).unwrap_or_else(|errors| panic!("{errors}"));
+    let body = format!("[{}{{}}]", "{\"t\":\"\u{378}\"},".repeat(1_000));
+    let headers: [(&[u8], &[u8]); 1] = [(b"content-type", b"application/json")];
+    let request = Request {
+        method: b"POST",
+        raw_path: b"/",
+        query: b"",
+        headers: &headers,
+        peer: None,
+        body: body.as_bytes(),
+        given: &[],
+    };
+    let mut scratch = Scratch::new();
+    let route = policy.route_named("r").unwrap();
+    assert!(admit(&policy, route, &Open, &request, Timestamp::from_micros(0), &mut scratch).is_ok());
+    let codes: Vec<&str> = scratch.remarks.iter().map(|remark| remark.code).collect();
+    assert_eq!(codes, ["text.unassigned", "missing"]);
 }

@@ -5,14 +5,14 @@ use crossfade_core::policy::{
     Allow, Backslash, Dots, Duplicates, EncodedReserved, Expected, NamePattern, Names, Outside, Params, PathCase,
     QueryPolicy, RuleId, Sort, TargetPolicy, TrailingSlash, UnknownParameter,
 };
-use crossfade_core::rollout::{Checks, Rollouts};
+use crossfade_core::rollout::{Checks, Remarks, Rollouts};
 use crossfade_core::target::{path, query, rule};
 
 type Said = Result<(Vec<u8>, Vec<RuleId>), Stop>;
 
 fn path_of(policy: &TargetPolicy, raw: &[u8]) -> Said {
     let (mut out, mut exercised) = (b"left over".to_vec(), Vec::new());
-    let (rollouts, mut remarks) = (Rollouts::default(), Vec::new());
+    let (rollouts, mut remarks) = (Rollouts::default(), Remarks::default());
     let mut checks = Checks::new(&rollouts, &mut remarks);
     let part = path::normalize(policy, raw, &mut out, &mut exercised, &mut checks)?;
     assert_eq!(part == Part::Rewritten, !exercised.is_empty(), "a change has a rule, and a rule is a change");
@@ -21,7 +21,7 @@ fn path_of(policy: &TargetPolicy, raw: &[u8]) -> Said {
 
 fn query_of(policy: &QueryPolicy, raw: &[u8]) -> Said {
     let (mut out, mut exercised, mut work) = (b"left over".to_vec(), Vec::new(), query::Work::default());
-    let (rollouts, mut remarks) = (Rollouts::default(), Vec::new());
+    let (rollouts, mut remarks) = (Rollouts::default(), Remarks::default());
     let mut checks = Checks::new(&rollouts, &mut remarks);
     let part = query::normalize(policy, raw, &mut out, &mut work, &mut exercised, &mut checks)?;
     assert_eq!(part == Part::Rewritten, !exercised.is_empty(), "a change has a rule, and a rule is a change");

@@ -8,7 +8,7 @@ mod steps;
 
 use crossfade_core::outcome::{Outcome, Unsupported};
 use crossfade_core::policy::{Policy, Route, RouteId, RuleId};
-use crossfade_core::rollout::{Remark, Rollout, Rollouts};
+use crossfade_core::rollout::{Remark, Remarks, Rollout, Rollouts};
 use crossfade_core::{Scratch, Timestamp, admit, client};
 use crossfade_exchange::{Forward, Observation, Request, observe};
 use crossfade_store::Memory;
@@ -91,7 +91,7 @@ fn watched(mut route: Route) -> Route {
 /// What a variant of the route made of the request.
 struct Run {
     forward: Forward,
-    remarks: Vec<Remark>,
+    remarks: Remarks,
     /// A rule of a field ended it: those are rolled out one by one.
     stopped: Option<&'static str>,
 }
@@ -127,15 +127,7 @@ impl Run {
 
     /// What checks of the request as a whole remarked in this run and not in the one before it.
     fn fired_since(&self, before: &Self) -> Vec<&'static str> {
-        let mut known = before.remarks.clone();
-        let is_new = |remark: &&Remark| match known.iter().position(|other| other == *remark) {
-            Some(at) => {
-                known.swap_remove(at);
-                false
-            }
-            None => true,
-        };
-        let of_the_whole = self.remarks.iter().filter(|remark| remark.rule.is_none());
-        of_the_whole.filter(is_new).map(|remark| remark.code).chain(self.stopped).collect()
+        let is_new = |remark: &&Remark| remark.rule.is_none() && !before.remarks.contains(remark);
+        self.remarks.iter().filter(is_new).map(|remark| remark.code).chain(self.stopped).collect()
     }
 }

@@ -49,7 +49,7 @@ impl Exercised {
         for rule in &scratch.exercised {
             self.rules[usize::from(rule.0)] += 1;
         }
-        for remark in &scratch.remarks {
+        for remark in scratch.remarks.iter() {
             *self.remarks.entry((remark.code, remark.rule)).or_default() += 1;
         }
         for charge in scratch.charges() {

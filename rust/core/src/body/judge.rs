@@ -2,7 +2,7 @@
 
 use crate::field::{Answer, Scalar};
 use crate::policy::{Empty, FieldRule, Misfit, Null, RuleId};
-use crate::rollout::{Remark, Rollout};
+use crate::rollout::{Remark, Remarks, Rollout};
 
 /// What becomes of the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(crate) fn judge(rule: &FieldRule, scalar: Scalar<'_>, value: &mut String) ->
 }
 
 /// An enforced rule did something; another one would have, and `code` says what.
-pub(crate) fn did(rule: &FieldRule, code: &'static str, exercised: &mut Vec<RuleId>, remarks: &mut Vec<Remark>) {
+pub(crate) fn did(rule: &FieldRule, code: &'static str, exercised: &mut Vec<RuleId>, remarks: &mut Remarks) {
     match rule.rollout {
         Rollout::Enforce => exercised.push(rule.id),
         rollout => remarks.push(Remark { code, rule: Some(rule.id), rollout }),
@@ -60,7 +60,7 @@ pub(crate) fn did(rule: &FieldRule, code: &'static str, exercised: &mut Vec<Rule
 }
 
 /// A value that an operation keeps for a reason is remarked, whether the rule is enforced or not.
-pub(crate) fn kept(rule: &FieldRule, code: &'static str, remarks: &mut Vec<Remark>) {
+pub(crate) fn kept(rule: &FieldRule, code: &'static str, remarks: &mut Remarks) {
     let rollout = if rule.rollout == Rollout::Enforce { Rollout::Observe } else { rule.rollout };
     remarks.push(Remark { code, rule: Some(rule.id), rollout });
 }

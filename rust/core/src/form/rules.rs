@@ -5,7 +5,7 @@ use crate::body::judge::{Verdict, did, judge, kept};
 use crate::field::Scalar;
 use crate::outcome::{Reason, Stop};
 use crate::policy::{FieldRule, FormPolicy, RuleId, Unknown};
-use crate::rollout::{Checks, Remark, Rollout, Rollouts};
+use crate::rollout::{Checks, Remark, Remarks, Rollout, Rollouts};
 
 /// The names under which the field of a rule was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,7 +19,7 @@ pub(super) struct Seen {
 struct Refusal(Option<(RuleId, Stop)>);
 
 impl Refusal {
-    fn note(&mut self, rule: &FieldRule, stop: Stop, remarks: &mut Vec<Remark>) {
+    fn note(&mut self, rule: &FieldRule, stop: Stop, remarks: &mut Remarks) {
         let code = match stop {
             Stop::Invalid(reason) => reason.code,
             Stop::Outside { why, .. } => why,
@@ -31,7 +31,7 @@ impl Refusal {
         }
     }
 
-    fn refuse(&mut self, rule: &FieldRule, code: &'static str, remarks: &mut Vec<Remark>) {
+    fn refuse(&mut self, rule: &FieldRule, code: &'static str, remarks: &mut Remarks) {
         self.note(rule, Reason { code, rule: Some(rule.id) }.into(), remarks);
     }
 }
@@ -42,7 +42,7 @@ pub(super) fn apply(
     rollouts: &Rollouts,
     work: &mut Work,
     exercised: &mut Vec<RuleId>,
-    remarks: &mut Vec<Remark>,
+    remarks: &mut Remarks,
 ) -> Result<(), Stop> {
     if policy.fields.is_empty() {
         return Ok(());
@@ -82,7 +82,7 @@ fn one_pair(
     work: &mut Work,
     refusal: &mut Refusal,
     exercised: &mut Vec<RuleId>,
-    remarks: &mut Vec<Remark>,
+    remarks: &mut Remarks,
 ) {
     let Work { text, pairs, seen, value, .. } = work;
     let (seen, rule) = (&mut seen[rule], &policy.fields[rule]);
@@ -131,7 +131,7 @@ fn presence(
     work: &mut Work,
     refusal: &mut Refusal,
     exercised: &mut Vec<RuleId>,
-    remarks: &mut Vec<Remark>,
+    remarks: &mut Remarks,
 ) {
     for (index, rule) in policy.fields.iter().enumerate() {
         let Seen { by_own_name, by_new_name } = work.seen[index];

@@ -12,7 +12,7 @@ use super::style::Style;
 use super::{MAX_DEPTH, number};
 use crate::field::Scalar;
 use crate::policy::{FieldNode, JsonPolicy, RuleId, Unknown};
-use crate::rollout::{Remark, Rollout};
+use crate::rollout::{Remarks, Rollout};
 
 /// One pass over one document. What it reads starts at a position that it is given and ends at the one it returns.
 pub(super) struct Walk<'a> {
@@ -27,7 +27,7 @@ pub(super) struct Walk<'a> {
     pub(super) texts: &'a mut Texts,
     pub(super) shape: &'a mut Shape,
     pub(super) exercised: &'a mut Vec<RuleId>,
-    pub(super) remarks: &'a mut Vec<Remark>,
+    pub(super) remarks: &'a mut Remarks,
     pub(super) findings: Findings,
     /// Its rule leaves out the value that was just read.
     pub(super) is_left_out: bool,

@@ -42,7 +42,7 @@ pub fn normalize(
 
 fn bound(policy: &TargetPolicy, path: &[u8], checks: &mut Checks<'_>) -> Result<(), Stop> {
     match policy.max_bytes {
-        Some(most) if path.len() > most => checks.fired_once(Reason::whole("path_too_long").into()),
+        Some(most) if path.len() > most => checks.fired(Reason::whole("path_too_long").into()),
         _ => Ok(()),
     }
 }
@@ -166,7 +166,7 @@ fn rewrite(policy: &TargetPolicy, raw: &[u8], out: &mut Vec<u8>, checks: &mut Ch
                 out.truncate(start);
                 let parent = memchr::memrchr(b'/', out);
                 if parent.is_none() && policy.dots == Dots::Strict {
-                    checks.fired_once(Stop::outside("path.above_root"))?;
+                    checks.fired(Stop::outside("path.above_root"))?;
                 }
                 out.truncate(parent.unwrap_or(0));
                 done.dots = true;
@@ -195,14 +195,14 @@ fn strip(
     let segment = &out[start..];
     let dots = segment.starts_with(b".;") || segment.starts_with(b"..;");
     if dots {
-        checks.fired_once(Stop::outside("path.dot_parameter"))?;
+        checks.fired(Stop::outside("path.dot_parameter"))?;
     }
     if policy.params == Params::Keep {
         return Ok(());
     }
     let Some(at) = memchr::memchr(b';', segment) else { return Ok(()) };
     if policy.params == Params::Reject {
-        return checks.fired_once(Reason::whole("path_parameter").into());
+        return checks.fired(Reason::whole("path_parameter").into());
     }
     // Stripped dots would be a dot segment that nobody wrote.
     if !dots {
@@ -256,7 +256,7 @@ fn spell(
                 byte
             }
             Class::Foreign | Class::Special => {
-                checks.fired_once(Stop::outside("path.character"))?;
+                checks.fired(Stop::outside("path.character"))?;
                 done.respelled = true;
                 byte
             }
@@ -267,7 +267,7 @@ fn spell(
                     decoded
                 }
                 None => {
-                    checks.fired_once(Stop::outside("path.triplet"))?;
+                    checks.fired(Stop::outside("path.triplet"))?;
                     done.respelled = true;
                     byte
                 }
@@ -279,7 +279,7 @@ fn spell(
             continue;
         }
         if let Some(why) = outside(policy, decoded) {
-            checks.fired_once(Stop::outside(why))?;
+            checks.fired(Stop::outside(why))?;
         }
         out.extend_from_slice(&encoded(decoded));
     }

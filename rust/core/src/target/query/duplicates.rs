@@ -25,14 +25,14 @@ pub(super) fn settle(policy: &QueryPolicy, work: &mut Work, checks: &mut Checks<
         let stands = match policy.duplicates {
             Duplicates::Keep => return Ok(false),
             Duplicates::Reject => {
-                return checks.fired_once(Reason::whole("duplicate_parameter").into()).map(|()| false);
+                return checks.fired(Reason::whole("duplicate_parameter").into()).map(|()| false);
             }
             Duplicates::First => pairs[first as usize],
             Duplicates::Last => pairs[last as usize],
             Duplicates::Join => {
                 let joined = join(group, pairs, decoded);
                 if policy.max_value_bytes.is_some_and(|most| joined.value(decoded).len() > most) {
-                    checks.fired_once(Reason::whole("parameter_too_long").into())?;
+                    checks.fired(Reason::whole("parameter_too_long").into())?;
                 }
                 joined
             }

@@ -130,11 +130,11 @@ fn rewrite(
         done.deduplicated = duplicates::settle(policy, work, checks)?;
     }
     if policy.expected.any_required(absent) {
-        checks.fired_once(Reason::whole("missing_parameter").into())?;
+        checks.fired(Reason::whole("missing_parameter").into())?;
     }
     done.defaulted = defaults(policy, raw.len(), absent, work);
     if done.defaulted && policy.max_params.is_some_and(|most| work.pairs.len() > most) {
-        checks.fired_once(Reason::whole("too_many_parameters").into())?;
+        checks.fired(Reason::whole("too_many_parameters").into())?;
     }
     done.sorted = sort(policy.sort, &work.decoded, &mut work.pairs);
     done.respelled |= write::write(policy, raw, work, out);

@@ -21,7 +21,7 @@ pub(super) fn read(
         return Ok(());
     }
     if policy.max_params.is_some_and(|most| pieces(raw) > most) {
-        checks.fired_once(Reason::whole("too_many_parameters").into())?;
+        checks.fired(Reason::whole("too_many_parameters").into())?;
     }
     let mut at = 0;
     loop {
@@ -67,7 +67,7 @@ fn piece_of(
     let dropped = policy.drop.hold(name);
     let allowed = dropped || policy.allow.as_ref().is_none_or(|allow| allow.names.hold(name));
     if !allowed && policy.allow.as_ref().is_some_and(|allow| allow.unknown == UnknownParameter::Reject) {
-        checks.fired_once(Reason::whole("unknown_parameter").into())?;
+        checks.fired(Reason::whole("unknown_parameter").into())?;
     } else if dropped || !allowed {
         decoded.truncate(start);
         done.dropped |= dropped;
@@ -85,17 +85,17 @@ fn piece_of(
 fn check(policy: &QueryPolicy, name: &[u8], value: &[u8], good: bool, checks: &mut Checks<'_>) -> Result<(), Stop> {
     let utf8 = |text: &[u8]| text.is_ascii() || simdutf8::basic::from_utf8(text).is_ok();
     if !utf8(name) || !utf8(value) {
-        checks.fired_once(Stop::outside("query.utf8"))?;
+        checks.fired(Stop::outside("query.utf8"))?;
     }
     if !good && policy.bad_triplet == BadTriplet::Reject {
-        checks.fired_once(Reason::whole("bad_triplet").into())?;
+        checks.fired(Reason::whole("bad_triplet").into())?;
     }
     if policy.nul == Nul::Reject && [name, value].iter().any(|text| memchr::memchr(0, text).is_some()) {
-        checks.fired_once(Reason::whole("nul_parameter").into())?;
+        checks.fired(Reason::whole("nul_parameter").into())?;
     }
     let long = |text: &[u8], most: Option<usize>| most.is_some_and(|most| text.len() > most);
     if long(name, policy.max_name_bytes) || long(value, policy.max_value_bytes) {
-        checks.fired_once(Reason::whole("parameter_too_long").into())?;
+        checks.fired(Reason::whole("parameter_too_long").into())?;
     }
     Ok(())
 }
@@ -103,7 +103,7 @@ fn check(policy: &QueryPolicy, name: &[u8], value: &[u8], good: bool, checks: &m
 /// Decodes one half of a pair. Says whether all triplets were some.
 fn half(raw: &[u8], out: &mut Vec<u8>, checks: &mut Checks<'_>) -> Result<bool, Stop> {
     if !raw.is_ascii() {
-        checks.fired_once(Stop::outside("query.character"))?;
+        checks.fired(Stop::outside("query.character"))?;
     }
     Ok(decode(raw, out))
 }
