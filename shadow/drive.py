@@ -45,7 +45,8 @@ def slice_of(files: list[Path]) -> list[Recorded]:
     """
     chosen: list[Recorded] = []
     for file in files:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        # Not splitlines(), which also ends a line at U+2028 and others that stand inside recorded texts.
+        lines = file.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n")
         seen: dict[str, int] = {}
         taken = 0
         for line in lines[:: max(1, len(lines) // (4 * PER_FILE))]:
