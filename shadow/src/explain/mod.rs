@@ -9,7 +9,7 @@ mod steps;
 use crossfade_core::outcome::{Outcome, Unsupported};
 use crossfade_core::policy::{Policy, Route, RouteId, RuleId};
 use crossfade_core::rollout::{Remark, Remarks, Rollout, Rollouts};
-use crossfade_core::{Scratch, Timestamp, admit, client};
+use crossfade_core::{Scratch, Timestamp, admit};
 use crossfade_exchange::{Forward, Observation, Request, observe};
 use crossfade_store::Memory;
 
@@ -49,8 +49,7 @@ pub fn explain(policy: &Policy, route: RouteId, request: &Request) -> Explanatio
     let mut scratch = Scratch::new();
     let decided = admit(policy, route, &Memory::new(policy.max_keys), &borrowed, NOW, &mut scratch);
     let observation = observe(policy, whole, decided, &scratch);
-    let mut address = String::new();
-    client::address(&policy.client, &borrowed, &mut address);
+    let client = scratch.client.clone();
 
     let mut run = |route: &Route| Run::of(policy, route, request, &mut scratch);
     let mut before = run(&watched(steps::nothing(whole)));
@@ -70,7 +69,7 @@ pub fn explain(policy: &Policy, route: RouteId, request: &Request) -> Explanatio
             before = after;
         }
     }
-    Explanation { client: address, observation, operations }
+    Explanation { client, observation, operations }
 }
 
 /// The operations of a route in the order in which they act: part and name.
