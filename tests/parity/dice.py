@@ -7,7 +7,22 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, TypeVar
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 T = TypeVar("T")
+
+
+def by_seeds(count: int) -> Callable[[Callable[[int], None]], Callable[[], None]]:
+    """Runs a test with so many seeds, the same ones every time: a drawn example costs more than what a seed makes."""
+
+    def decorate(test: Callable[[int], None]) -> Callable[[], None]:
+        rules = settings(
+            max_examples=count, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+        )
+        return rules(given(st.integers(0, 2**64 - 1))(test))
+
+    return decorate
 
 
 class Dice(Random):

@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from parity.candidate import Candidate
-from parity.dice import Dice
+from parity.dice import Dice, by_seeds
 from parity.whole import Example, broken, cut_down, difference, differs, draw, second_pass, unlimited, unsettled
 
 EXAMPLES = 100_000 if os.environ.get("CROSSFADE_LONG") == "1" else 5_000
@@ -30,14 +28,7 @@ def examples(count: int, check: Callable[[list[Example]], int]) -> None:
     drawn = used = 0
     most = int(count / (1 - MOST_DISCARDED)) + BATCH
 
-    @settings(
-        max_examples=most // BATCH,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.integers(0, 2**64 - 1))
+    @by_seeds(most // BATCH)
     def run(seed: int) -> None:
         nonlocal drawn, used
         if used < count:

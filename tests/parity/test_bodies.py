@@ -14,10 +14,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from parity.candidate import Candidate, Question
-from parity.dice import Dice
+from parity.dice import Dice, by_seeds
 from parity.draw_bodies import TYPES, body, policy
 from parity.oracle import Oracle
 
@@ -112,14 +110,7 @@ def compare(candidate: Candidate, asked: list[Question], seen: Counter[str]) -> 
 def test_a_body_is_judged_as_the_oracle_judges_it(candidate: Candidate) -> None:
     seen: Counter[str] = Counter()
 
-    @settings(
-        max_examples=-(-EXAMPLES // (POLICIES_A_BATCH * BODIES_A_POLICY)),
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.integers(0, 2**64 - 1))
+    @by_seeds(-(-EXAMPLES // (POLICIES_A_BATCH * BODIES_A_POLICY)))
     def run(seed: int) -> None:
         compare(candidate, questions(Dice(seed)), seen)
 

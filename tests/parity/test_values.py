@@ -14,10 +14,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from parity.candidate import Candidate, Question
-from parity.dice import Dice, inline
+from parity.dice import Dice, by_seeds, inline
 from parity.draw_rules import RULES
 from parity.draw_values import ANY_TEXT, VALUES, as_json
 from parity.oracle import Oracle
@@ -86,14 +84,7 @@ def normal(answer: dict[str, Any]) -> dict[str, Any]:
 def test_an_operation_equals_the_oracle(candidate: Candidate, op: str) -> None:
     seen: Counter[str] = Counter()
 
-    @settings(
-        max_examples=-(-EXAMPLES // (RULES_A_BATCH * VALUES_A_RULE)),
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.integers(0, 2**64 - 1))
+    @by_seeds(-(-EXAMPLES // (RULES_A_BATCH * VALUES_A_RULE)))
     def run(seed: int) -> None:
         seen.update(compare(candidate, list(drawn(Dice(seed), op))))
 
