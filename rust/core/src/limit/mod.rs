@@ -5,8 +5,10 @@
 //! state and gives the next one, so that a store can swap it in under a lock or by compare-and-swap; only the moving
 //! window's log is changed in place. `peek` says what is left without counting anything.
 
+pub mod adaptive;
 #[cfg(test)]
 pub(crate) mod arbitrary;
+pub mod concurrent;
 pub mod fixed_window;
 pub mod gcra;
 pub mod moving_window;
