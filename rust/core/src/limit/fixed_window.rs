@@ -4,7 +4,7 @@
 //! cost above the amount spoils the rest of the window. Sixteen bytes: a shared store can swap them at once.
 
 use super::{Rate, Window};
-use crate::Timestamp;
+use crate::time::Moment;
 
 /// What is kept for one key. The default is a key that was never seen.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -17,13 +17,13 @@ pub struct State {
 
 impl State {
     /// Whether the window is over: exactly at its end it is.
-    pub fn is_over(&self, now: Timestamp) -> bool {
+    pub fn is_over(&self, now: impl Moment) -> bool {
         self.expiry <= now.seconds()
     }
 }
 
 /// Counts `cost`, and says whether it was granted.
-pub fn hit(state: State, rate: &Rate, cost: u64, now: Timestamp) -> (State, bool) {
+pub fn hit(state: State, rate: &Rate, cost: u64, now: impl Moment) -> (State, bool) {
     let State { mut expiry, count } = if state.is_over(now) { State::default() } else { state };
     // The original starts a window whenever the count equals the cost just added. So a cost of 0 starts one as well, and
     // the first cost above 0 after it starts it again.
@@ -35,7 +35,7 @@ pub fn hit(state: State, rate: &Rate, cost: u64, now: Timestamp) -> (State, bool
 }
 
 /// What `get_window_stats` says at `now`.
-pub fn peek(state: State, rate: &Rate, now: Timestamp) -> Window {
+pub fn peek(state: State, rate: &Rate, now: impl Moment) -> Window {
     if state.is_over(now) {
         return Window { remaining: rate.amount, reset: now.seconds() };
     }
@@ -45,6 +45,7 @@ pub fn peek(state: State, rate: &Rate, now: Timestamp) -> Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Timestamp;
     use crate::limit::arbitrary::{rate, time};
     use proptest::prelude::*;
 

@@ -10,7 +10,7 @@
 //! one whole length from now after it: here it is the latter, as over Redis.
 
 use super::{Rate, Window};
-use crate::Timestamp;
+use crate::time::Moment;
 
 /// Most stamps that are kept for one key: 8 MiB of them. An amount above it counts as this, so that a policy should
 /// refuse it.
@@ -39,12 +39,12 @@ pub fn amount(rate: &Rate) -> u64 {
 }
 
 /// Whether no stamp weighs on a hit at `now` any more.
-pub fn is_over(log: &impl Log, rate: &Rate, now: Timestamp) -> bool {
+pub fn is_over(log: &impl Log, rate: &Rate, now: impl Moment) -> bool {
     log.is_empty() || log.stamp(0) < horizon(rate, now)
 }
 
 /// Stores `cost` stamps if they are granted, and says whether they were.
-pub fn hit(log: &mut impl Log, rate: &Rate, cost: u64, now: Timestamp) -> bool {
+pub fn hit(log: &mut impl Log, rate: &Rate, cost: u64, now: impl Moment) -> bool {
     let Some(age) = amount(rate).checked_sub(cost) else { return false };
     if cost == 0 {
         return true;
@@ -57,7 +57,13 @@ pub fn hit(log: &mut impl Log, rate: &Rate, cost: u64, now: Timestamp) -> bool {
 }
 
 /// What `get_window_stats` says at `now`.
-pub fn peek(log: &impl Log, rate: &Rate, now: Timestamp) -> Window {
+pub fn peek(log: &impl Log, rate: &Rate, now: impl Moment) -> Window {
+    let (oldest, live) = window(log, rate, now);
+    Window { remaining: amount(rate).saturating_sub(live), reset: oldest + rate.window() as f64 }
+}
+
+/// What `get_moving_window` of the original's storage says at `now`: the oldest stamp of the window, and how many it has.
+pub fn window(log: &impl Log, rate: &Rate, now: impl Moment) -> (f64, u64) {
     let live = live(log, horizon(rate, now));
     let oldest = match live {
         0 if is_over(log, rate, now) => now.seconds(),
@@ -65,10 +71,10 @@ pub fn peek(log: &impl Log, rate: &Rate, now: Timestamp) -> Window {
         0 => log.stamp(0),
         _ => log.stamp(live - 1),
     };
-    Window { remaining: amount(rate).saturating_sub(live), reset: oldest + rate.window() as f64 }
+    (oldest, live)
 }
 
-fn horizon(rate: &Rate, now: Timestamp) -> f64 {
+fn horizon(rate: &Rate, now: impl Moment) -> f64 {
     now.seconds() - rate.window() as f64
 }
 
@@ -90,6 +96,7 @@ fn live(log: &impl Log, horizon: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Timestamp;
     use crate::limit::arbitrary::{rate, time};
     use crate::limit::rate::Unit;
     use proptest::prelude::*;

@@ -10,7 +10,7 @@
 //! starts over from there: a clock that was wrong for a moment must not refuse until it has caught up.
 
 use super::{Rate, Window};
-use crate::Timestamp;
+use crate::time::Moment;
 
 /// What is kept for one key. The default is a key that was never seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,7 +23,7 @@ pub struct State {
 
 impl State {
     /// Whether nothing here weighs on a hit at `now` any more.
-    pub fn is_over(&self, rate: &Rate, now: Timestamp) -> bool {
+    pub fn is_over(&self, rate: &Rate, now: impl Moment) -> bool {
         let current = (now.seconds() / rate.window() as f64) as u64;
         current > self.newest.saturating_add(1) || self.counts == [0; 3]
     }
@@ -62,7 +62,7 @@ struct Weighing {
 }
 
 impl Weighing {
-    fn new(state: &State, rate: &Rate, now: Timestamp) -> Self {
+    fn new(state: &State, rate: &Rate, now: impl Moment) -> Self {
         let (now, length) = (now.seconds(), rate.window() as f64);
         let lengths = now / length;
         // Python's `int` rounds towards zero. So in the first window after the epoch, where this is a fraction below
@@ -74,6 +74,11 @@ impl Weighing {
         Self { now, length, lengths, current_count: state.count(lengths as u64), previous_count, previous_ttl, share }
     }
 
+    /// How long the current counter lasts: to the end of its window, and the next one.
+    fn current_ttl(&self) -> f64 {
+        (1.0 - fraction(self.lengths)) * self.length + self.length
+    }
+
     /// The weighted count, were the current counter at `current_count`.
     fn with(&self, current_count: u64) -> f64 {
         self.share + current_count as f64
@@ -81,7 +86,7 @@ impl Weighing {
 }
 
 /// Counts `cost` if it is granted, and says whether it was.
-pub fn hit(state: State, rate: &Rate, cost: u64, now: Timestamp) -> (State, bool) {
+pub fn hit(state: State, rate: &Rate, cost: u64, now: impl Moment) -> (State, bool) {
     if cost > rate.amount {
         return (state, false);
     }
@@ -99,20 +104,43 @@ pub fn hit(state: State, rate: &Rate, cost: u64, now: Timestamp) -> (State, bool
 }
 
 /// What `get_window_stats` says at `now`.
-pub fn peek(state: State, rate: &Rate, now: Timestamp) -> Window {
+pub fn peek(state: State, rate: &Rate, now: impl Moment) -> Window {
     let weighing = Weighing::new(&state, rate, now);
-    let Weighing { now, length, lengths, current_count, previous_count, previous_ttl, .. } = weighing;
+    let Weighing { now, length, current_count, previous_count, previous_ttl, .. } = weighing;
     let remaining = rate.amount.saturating_sub(whole(weighing.with(current_count)));
     let mut wait = f64::INFINITY;
     if previous_count > 0 {
         wait = remainder(previous_ttl, length / previous_count as f64);
     }
     if current_count > 0 {
-        let current_ttl = (1.0 - fraction(lengths)) * length + length;
-        wait = wait.min(remainder(current_ttl, length));
+        wait = wait.min(remainder(weighing.current_ttl(), length));
     }
     // Neither counter waits for anything: the original answers with the present.
     Window { remaining, reset: if wait.is_finite() { now + wait } else { now } }
+}
+
+/// The two counters at one instant, and how many seconds each of them still counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counters {
+    /// Granted in the window before the current one.
+    pub previous: u64,
+    /// How long those still weigh; 0 if there are none.
+    pub previous_ttl: f64,
+    /// Granted in the current window.
+    pub current: u64,
+    /// To the end of the window that follows the current one.
+    pub current_ttl: f64,
+}
+
+/// What `get_sliding_window` of the original's storage says at `now`.
+pub fn counters(state: State, rate: &Rate, now: impl Moment) -> Counters {
+    let weighing = Weighing::new(&state, rate, now);
+    Counters {
+        previous: weighing.previous_count,
+        previous_ttl: weighing.previous_ttl,
+        current: weighing.current_count,
+        current_ttl: weighing.current_ttl(),
+    }
 }
 
 /// Python's `value % 1`, which is never below zero, of a value of at least -1.
@@ -141,6 +169,7 @@ fn whole(weight: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Timestamp;
     use crate::limit::arbitrary::{rate, time};
     use crate::limit::rate::Unit;
     use proptest::prelude::*;

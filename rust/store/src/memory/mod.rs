@@ -3,7 +3,8 @@
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | `shard` | one table: finding, inserting, reclaiming, evicting |
+//! | `table` | one table: finding, inserting, reclaiming, evicting |
+//! | `shard` | one table of a policy's limits, by their terms |
 //! | `count` | one key's state, whichever its strategy |
 //! | `key` | one key's bytes |
 //! | `ring` | the stamps of a moving window |
@@ -12,6 +13,7 @@ mod count;
 mod key;
 mod ring;
 mod shard;
+mod table;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
