@@ -75,7 +75,9 @@ fn check(arguments: &Check, out: &mut impl Write) -> io::Result<ExitCode> {
         }
         writeln!(out, "{:width$}  {:16}  {}", "", "", bounds(route))?;
     }
-    writeln!(out, "\n{name}: {} routes, {} limits, no error", policy.routes.len(), policy.limits.len())?;
+    let scope = policy.store.scope();
+    writeln!(out, "\nstore {}: scope {}, a key has {}", policy.store, scope.name(), scope.counters())?;
+    writeln!(out, "{name}: {} routes, {} limits, no error", policy.routes.len(), policy.limits.len())?;
     Ok(ExitCode::SUCCESS)
 }
 

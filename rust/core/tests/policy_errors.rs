@@ -258,7 +258,6 @@ fn bounds_and_targets_are_checked() {
         ("[client]\nipv6_prefix = 129\n", "key \"ipv6_prefix\" is 129"),
         ("[client]\ntrusted_proxies = ['10.0.0.0/255.0.0.0']\n", "\"10.0.0.0/255.0.0.0\" is no network"),
         ("[client]\ntrusted_proxies = ['::ffff:10.0.0.0/104']\n", "can never match"),
-        ("[store]\nurl = 'redis://localhost'\n", "this version has \"memory://\" only"),
         ("[route.gate]\nmismatch_below = 1\n", "key \"mismatch_below\" is 1"),
         ("[route.gate]\ndwell = '1 week'\n", "key \"dwell\" is \"1 week\", which is no time"),
     ] {

@@ -34,7 +34,7 @@ fn digest(text: &str, route: &str) -> String {
 #[test]
 fn the_first_file_of_a_user_is_read() {
     let policy = parse(SURFACE);
-    assert_eq!((policy.store_url.as_ref(), policy.max_keys), ("memory://", 1_000_000));
+    assert_eq!((policy.store.scheme(), policy.store.max_keys()), ("memory", 1_000_000));
     assert_eq!(policy.client.trusted_proxies[0].address, IpAddr::from([10, 0, 0, 0]));
     let route = &policy.routes[0];
     assert_eq!((&*route.name, route.patterns.len(), route.limits.len()), ("api.write", 2, 1));
@@ -51,7 +51,7 @@ fn the_first_file_of_a_user_is_read() {
 #[test]
 fn every_key_arrives() {
     let policy = parse(EVERYTHING);
-    assert_eq!((policy.client.ipv6_prefix, policy.max_keys), (56, 5_000));
+    assert_eq!((policy.client.ipv6_prefix, policy.store.max_keys()), (56, 5_000));
     assert_eq!(policy.client.trusted_proxies[2].prefix, 32, "an address alone is a network of one");
     let [one, two, three, four] = &policy.limits[..] else { panic!("four limits") };
     assert_eq!((one.strategy, &one.key.on_missing), (Strategy::FixedWindow, &OnMissing::Share("nobody".into())));

@@ -35,7 +35,7 @@ impl Tally {
             cold_until: AtomicU64::new(0),
             crosses_routes: !limit.key.parts.contains(&KeyPart::Route),
         });
-        Self { memory: Memory::new(policy.max_keys), limits: limits.collect() }
+        Self { memory: Memory::new(policy.store.max_keys()), limits: limits.collect() }
     }
 
     /// Where hits are counted.

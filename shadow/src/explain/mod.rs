@@ -47,7 +47,7 @@ pub fn explain(policy: &Policy, route: RouteId, request: &Request) -> Explanatio
     let mut lent = Lent::default();
     let borrowed = lent.request(request);
     let mut scratch = Scratch::new();
-    let decided = admit(policy, route, &Memory::new(policy.max_keys), &borrowed, NOW, &mut scratch);
+    let decided = admit(policy, route, &Memory::new(policy.store.max_keys()), &borrowed, NOW, &mut scratch);
     let observation = observe(policy, whole, decided, &scratch);
     let client = scratch.client.clone();
 

@@ -140,7 +140,7 @@ pub fn replay(
     options: &Options,
     progress: &Progress,
 ) -> Result<Report, Error> {
-    replay_with(policy, exchanges, options, || Memory::new(policy.max_keys), progress)
+    replay_with(policy, exchanges, options, || Memory::new(policy.store.max_keys()), progress)
 }
 
 /// The same with limiters of the caller's choice; each call of `limiter` makes an empty one.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crossfade_core::policy::RouteId;
+use crossfade_core::policy::{RouteId, Scope};
 use crossfade_core::{Policy, client};
 use crossfade_exchange::{Exchange, Request};
 
@@ -113,7 +113,7 @@ struct Homes {
 
 impl Homes {
     fn new(policy: &Policy) -> Self {
-        Self { per_worker: policy.store_url.starts_with("memory:"), seen: HashMap::new(), count: 0 }
+        Self { per_worker: policy.store.scope() == Scope::Worker, seen: HashMap::new(), count: 0 }
     }
 
     fn of(&mut self, exchange: &Exchange) -> u32 {

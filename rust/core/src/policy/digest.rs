@@ -9,7 +9,7 @@ use std::fmt::{Debug, Display};
 
 use super::{
     AboveCap, Bounds, ClientPolicy, FieldRule, FormPolicy, HeadersPolicy, HostPolicy, JsonPolicy, Languages,
-    QueryPolicy, Route, TargetPolicy,
+    QueryPolicy, RedisStore, Route, SharedStore, Store, TargetPolicy,
 };
 use crate::field::Op;
 use crate::key::{KeyTemplate, OnMissing};
@@ -20,7 +20,7 @@ use crate::rollout::Rollout;
 const VERSION: u8 = 1;
 
 /// 16 hex digits for a route. Its limits are looked up in `limits`.
-pub(super) fn route(route: &Route, client: &ClientPolicy, store_url: &str, limits: &[Limit]) -> Box<str> {
+pub(super) fn route(route: &Route, client: &ClientPolicy, store: &Store, limits: &[Limit]) -> Box<str> {
     let mut text = Text(0xcbf2_9ce4_8422_2325);
     text.line("crossfade route", VERSION);
     text.line("name", &route.name);
@@ -37,7 +37,17 @@ pub(super) fn route(route: &Route, client: &ClientPolicy, store_url: &str, limit
     if client.nat64 {
         text.line("nat64", client.nat64);
     }
-    text.line("store", store_url.split_once(':').map_or(store_url, |(scheme, _)| scheme));
+    text.line("store", store.scheme());
+    match store {
+        Store::Memory { .. } => {}
+        Store::Shared(SharedStore { on_full, .. }) => text.line("on_full", format_args!("{on_full:?}")),
+        Store::Redis(RedisStore { counting, failure, key_prefix, namespace, .. }) => {
+            text.line("counting", format_args!("{counting:?}"));
+            text.line("failure", format_args!("{failure:?}"));
+            text.line("key_prefix", key_prefix);
+            text.line("namespace", namespace);
+        }
+    }
     text.line("limits_stand", format_args!("{:?}", route.limits_stand));
     for &id in &route.limits {
         limit(&mut text, "limit", id, limits);

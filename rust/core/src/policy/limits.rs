@@ -1,7 +1,7 @@
 //! `[limits.NAME]`: the named limits and who is counted.
 
 use super::file::{Element, Item, Section};
-use super::{Route, file::File};
+use super::{Route, Store, file::File};
 use crate::key::{KeyPart, KeyTemplate, OnMissing};
 use crate::limit::{Limit, LimitId, Rate, Strategy};
 
@@ -26,7 +26,7 @@ struct Entry<'a> {
 }
 
 /// Reads all limits.
-pub(super) fn read<'a>(root: &Section<'a>) -> Limits<'a> {
+pub(super) fn read<'a>(root: &Section<'a>, store: &Store) -> Limits<'a> {
     let mut limits = Limits { file: root.file, entries: Vec::new() };
     let Some(section) = root.get("limits").and_then(|item| item.section("[limits]".to_owned())) else {
         return limits;
@@ -37,7 +37,7 @@ pub(super) fn read<'a>(root: &Section<'a>) -> Limits<'a> {
             break;
         }
         check_name(item, item.key, "limit");
-        limits.entries.push(entry(item, LimitId(index as u16)));
+        limits.entries.push(entry(item, LimitId(index as u16), store));
     }
     limits
 }
@@ -51,7 +51,7 @@ pub(super) fn check_name(item: &Item<'_>, name: &str, what: &str) {
     }
 }
 
-fn entry<'a>(item: &Item<'a>, id: LimitId) -> Entry<'a> {
+fn entry<'a>(item: &Item<'a>, id: LimitId, store: &Store) -> Entry<'a> {
     let mut entry = Entry { name: item.key, limit: None, unanswered: None };
     let Some(section) = item.section(format!("limit \"{}\"", item.key.escape_debug())) else { return entry };
     let key = section.require("key", &format!("say who is counted: a list of {PARTS}"));
@@ -65,13 +65,10 @@ fn entry<'a>(item: &Item<'a>, id: LimitId) -> Entry<'a> {
     let rate = section.require("rate", "for example rate = \"60/minute\"").and_then(|item| rate(&item));
     let strategy = strategy(&section);
     if let (Some(rate), Some(strategy)) = (&rate, strategy)
-        && let Err(why) = strategy.check(rate)
         && let Some(item) = section.get("rate")
+        && let Some(advice) = too_large(rate, &strategy, store)
     {
-        item.complain(
-            format_args!("is \"{rate}\""),
-            format!("{why} for this strategy, which keeps a stamp for each hit"),
-        );
+        item.complain(format_args!("is \"{rate}\""), advice);
     }
     section.finish();
     if let (Some(parts), Some(rate), Some(strategy)) = (parts, rate, strategy) {
@@ -80,6 +77,15 @@ fn entry<'a>(item: &Item<'a>, id: LimitId) -> Entry<'a> {
         entry.limit = Some(Limit { id, name: item.key.into(), rate, strategy, key });
     }
     entry
+}
+
+/// Why a rate cannot be counted: by its strategy at all, or in the store.
+fn too_large(rate: &Rate, strategy: &Strategy, store: &Store) -> Option<String> {
+    if let Err(why) = strategy.check(rate) {
+        return Some(format!("{why} for this strategy, which keeps a stamp for each hit"));
+    }
+    let most = store.most(strategy).filter(|&most| rate.amount > most)?;
+    Some(format!("{}:// counts amounts up to {most} by {}", store.scheme(), strategy.name()))
 }
 
 fn may_be_absent(part: &KeyPart) -> bool {

@@ -30,6 +30,8 @@ mod query;
 mod rollout;
 mod routes;
 mod rule;
+mod store;
+mod store_url;
 mod suggest;
 mod target;
 mod text;
@@ -50,6 +52,8 @@ pub use languages::{Languages, Negotiation};
 pub use matching::{Pattern, Segment};
 pub use names::{NamePattern, Names};
 pub use query::{Allow, BadTriplet, Bare, Duplicates, Nul, QueryPolicy, Sort, UnknownParameter};
+pub use store::{Counting, Failure, OnFull, RedisStore, Scope, SharedStore, Store};
+pub use store_url::Server;
 pub use target::{
     Backslash, Dots, EncodedReserved, EncodedSpecial, Params, PathCase, Reserved, TargetPolicy, TrailingSlash,
 };
@@ -68,10 +72,8 @@ const MAX_RULES: usize = 10_000;
 pub struct Policy {
     /// Who is asking.
     pub client: ClientPolicy,
-    /// Where counts live, as written: `memory://`.
-    pub store_url: Box<str>,
-    /// The most keys that a worker's own table may hold; the constant and its reason are in `compile`.
-    pub max_keys: usize,
+    /// Where counts live.
+    pub store: Store,
     /// All limits, indexed by [`LimitId`].
     pub limits: Vec<Limit>,
     /// All routes, in the order in which they are tried.
@@ -226,7 +228,7 @@ impl Policy {
                     region.switch_off();
                 }
             }
-            route.digest = digest::route(route, &self.client, &self.store_url, &self.limits);
+            route.digest = digest::route(route, &self.client, &self.store, &self.limits);
         }
         self
     }

@@ -1,0 +1,176 @@
+//! Laws of `[store]`: each form arrives whole, what a store cannot hold is refused, and no secret is read or repeated.
+
+use std::time::Duration;
+
+use crossfade_core::Policy;
+use crossfade_core::policy::{Counting, Failure, OnFull, RedisStore, Scope, Server, SharedStore, Store};
+
+/// A policy with this store and one limit.
+fn with(store: &str, rate: &str, strategy: &str) -> Result<Policy, String> {
+    let text = format!(
+        "version = 1\n{store}\n[limits.a]\nkey = ['client']\nrate = '{rate}'\nstrategy = '{strategy}'\n\
+         [[route]]\nname = 'r'\nmatch = 'POST /r'\nlimits = ['a']\n"
+    );
+    Policy::parse("f", &text).map_err(|errors| errors.to_string())
+}
+
+fn store(text: &str) -> Store {
+    with(&format!("[store]\n{text}"), "1/second", "fixed-window").unwrap_or_else(|errors| panic!("{errors}")).store
+}
+
+#[track_caller]
+fn refused(text: &str, message: &str) -> String {
+    let said = with(&format!("[store]\n{text}"), "1/second", "fixed-window").expect_err(text);
+    assert!(said.contains(message), "{text}\n{said}");
+    said
+}
+
+#[test]
+fn memory_is_what_holds_without_a_word() {
+    let memory = Store::Memory { max_keys: 1_000_000 };
+    assert_eq!(with("", "1/second", "fixed-window").expect("a policy").store, memory);
+    assert_eq!(store("url = 'memory://'"), memory);
+    assert_eq!(store("url = 'memory://?scope=worker'\nmax_keys = 7"), Store::Memory { max_keys: 7 });
+    assert_eq!(memory.scope(), Scope::Worker);
+}
+
+#[test]
+fn a_shared_table_says_its_scope() {
+    let shared =
+        SharedStore { name: "api-1".into(), max_keys: 1_000_000, ring_bytes: 64 << 20, on_full: OnFull::Share };
+    assert_eq!(store("url = 'shm://api-1?scope=host'"), Store::Shared(shared.clone()));
+    let said = store("url = 'shm://api-1?scope=host'\nmax_keys = 9\nring_bytes = '1MiB'\non_full = 'reject'");
+    let expected = SharedStore { max_keys: 9, ring_bytes: 1 << 20, on_full: OnFull::Reject, ..shared };
+    assert_eq!((said.scope(), said), (Scope::Host, Store::Shared(expected)));
+    refused("url = 'shm://api'", "key \"url\" does not say its scope");
+    refused("url = 'shm://api?scope=fleet'", "says scope=fleet, and shm:// counts for each host");
+    refused("url = 'shm://api?on_full=admit'", "says \"on_full=admit\"");
+    for name in ["", "a/b", "ä", &"x".repeat(65)] {
+        refused(&format!("url = 'shm://{name}?scope=host'"), "is no name of a shared table");
+    }
+}
+
+#[test]
+fn redis_is_reached_as_limits_reaches_it() {
+    let server = Server { host: "redis".into(), port: 6379, database: 0, user: None };
+    let redis = RedisStore {
+        server: server.clone(),
+        password_env: None,
+        counting: Counting::Sync,
+        timeout: Duration::from_millis(20),
+        failure: Failure::Degrade,
+        key_prefix: "LIMITS".into(),
+        namespace: "LIMITER".into(),
+        max_keys: 1_000_000,
+    };
+    for url in
+        ["redis://redis", "redis://redis:6379/0", "redis://@redis/", "valkey://redis", "redis://redis?scope=fleet"]
+    {
+        assert_eq!(store(&format!("url = '{url}'")), Store::Redis(redis.clone()), "{url}");
+    }
+    let said = store(
+        "url = 'redis://me@[::1]:7000/3'\npassword_env = 'REDIS_PASSWORD'\ncounting = 'lease'\ntimeout = '1s'\n\
+         failure = 'closed'\nkey_prefix = 'L'\nnamespace = 'api'\nmax_keys = 5",
+    );
+    let server = Server { host: "::1".into(), port: 7000, database: 3, user: Some("me".into()) };
+    assert_eq!(server.to_string(), "[::1]:7000/3");
+    let expected = RedisStore {
+        server,
+        password_env: Some("REDIS_PASSWORD".into()),
+        counting: Counting::Lease,
+        timeout: Duration::from_secs(1),
+        failure: Failure::Closed,
+        key_prefix: "L".into(),
+        namespace: "api".into(),
+        max_keys: 5,
+    };
+    assert_eq!((said.scope(), said.is_the_controls(), said), (Scope::Fleet, false, Store::Redis(expected)));
+    assert!(Store::Redis(redis).is_the_controls());
+}
+
+#[test]
+fn what_names_no_store_is_refused() {
+    for (url, message) in [
+        ("memory", "is no URL of a store"),
+        ("memory://x", "says more than memory://"),
+        ("memcached://x", "begins with memcached://, which is no store"),
+        ("rediss://x", "begins with rediss://: TLS is not spoken"),
+        ("redis://", "names no server"),
+        ("redis://x:0", "names no server"),
+        ("redis://x:65536", "names no server"),
+        ("redis://x/one", "names no server"),
+        ("redis://[::1", "names no server"),
+        ("redis://[::1]6379", "names no server"),
+        ("redis://a b", "names no server"),
+        ("redis://x?scope=host", "says scope=host, and redis:// counts for each fleet"),
+    ] {
+        refused(&format!("url = '{url}'"), message);
+    }
+    for (keys, message) in [
+        ("timeout = '0ms'", "which is no time to wait"),
+        ("timeout = '6s'", "which is no time to wait"),
+        ("timeout = 20", "key \"timeout\" is an integer"),
+        ("failure = 'closd'", "did you mean \"closed\"?"),
+        ("key_prefix = ''", "printable characters of ASCII"),
+        ("namespace = 'a b'", "printable characters of ASCII"),
+        ("password_env = 'a b'", "is no name of a variable of the environment"),
+        ("password = 'x'", "unknown key \"password\""),
+    ] {
+        refused(&format!("url = 'redis://x'\n{keys}"), message);
+    }
+}
+
+#[test]
+fn a_password_is_refused_and_not_repeated() {
+    for url in
+        ["redis://:hunter2@x", "redis://me:hunter2@x:1/2", "redis://me:hun@ter2@x", "//:hunter2@x", "x://hunter2"]
+    {
+        let said = refused(&format!("url = '{url}'"), "key \"url\"");
+        assert!(!said.contains("hun"), "{said}");
+    }
+}
+
+#[test]
+fn a_key_of_another_store_says_nothing() {
+    let said = refused("on_full = 'share'", "f:3:1  [store]: key \"on_full\" says nothing for memory://");
+    assert!(said.contains("only shm:// has it"), "{said}");
+    refused("url = 'shm://x?scope=host'\ntimeout = '20ms'", "key \"timeout\" says nothing for shm://");
+    refused("url = 'redis://x'\nring_bytes = 1", "key \"ring_bytes\" says nothing for redis://");
+}
+
+/// A slot of the shared table is one word: what does not fit it is refused with the most that does.
+#[test]
+fn what_a_slot_cannot_hold_is_refused() {
+    let shared = "[store]\nurl = 'shm://x?scope=host'";
+    for (strategy, most) in
+        [("fixed-window", (1u64 << 42) - 2), ("moving-window", 4_096), ("sliding-window-counter", (1 << 32) - 2)]
+    {
+        assert!(with(shared, &format!("{most}/second"), strategy).is_ok(), "{strategy}");
+        let said = with(shared, &format!("{}/second", most + 1), strategy).expect_err(strategy);
+        let expected = format!("f:6:1  limit \"a\": key \"rate\" is \"{} per 1 second\"", most + 1);
+        assert!(said.contains(&expected) && said.contains(&format!("up to {most} by {strategy}")), "{said}");
+        assert!(with("", &format!("{}/second", most + 1), strategy).is_ok(), "memory holds it");
+    }
+}
+
+/// The digest knows what decides: who counts together and how, not where the server is or how much it holds.
+#[test]
+fn the_digest_follows_what_the_store_decides() {
+    let digest = |text: &str| {
+        let policy = with(&format!("[store]\n{text}"), "1/second", "fixed-window").unwrap_or_else(|e| panic!("{e}"));
+        policy.routes[0].digest.clone()
+    };
+    let (shared, redis) = ("url = 'shm://x?scope=host'\n", "url = 'redis://x'\n");
+    let same = |base: &str, other: &str| assert_eq!(digest(base), digest(other), "{base} {other}");
+    same("max_keys = 5", "url = 'memory://'");
+    same(shared, "url = 'shm://y?scope=host'\nmax_keys = 5\nring_bytes = '1MiB'\non_full = 'share'");
+    same(redis, "url = 'redis://me@y:1/2'\ntimeout = '1s'\npassword_env = 'P'");
+    let mut all = vec![digest(""), digest(shared), digest(redis), digest(&format!("{shared}on_full = 'admit'"))];
+    for keys in ["counting = 'lease'", "failure = 'open'", "key_prefix = 'L'", "namespace = 'L'"] {
+        all.push(digest(&format!("{redis}{keys}")));
+    }
+    let count = all.len();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), count);
+}
