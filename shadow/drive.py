@@ -13,10 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-# Few enough that no client meets a limit in a round: the rounds are compared answer by answer, and a limit depends on
-# when a request comes. What limits do is the replay's part.
+# Few enough that no client meets a limit in a round, and each round comes from clients of its own: the rounds are
+# compared answer by answer, and a limit depends on when a request comes. What limits do is the replay's part.
 PER_FILE = 60
 PER_CLIENT = 2
+
+# Headers by which the gateway's limits tell clients apart.
+CLIENT_HEADERS = ("x-forwarded-for", "authorization", "x-github-hook-id")
 
 COMBINED = re.compile(r'^(\S+) \S+ \S+ \[[^\]]*\] "([A-Z]+) (/\S*) HTTP/[\d.]+"')
 
@@ -44,10 +47,10 @@ def slice_of(files: list[Path]) -> list[Recorded]:
     Requests from all over each file, at most a few of each client.
     """
     chosen: list[Recorded] = []
+    seen: dict[str, int] = {}
     for file in files:
         # Not splitlines(), which also ends a line at U+2028 and others that stand inside recorded texts.
         lines = file.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n")
-        seen: dict[str, int] = {}
         taken = 0
         for line in lines[:: max(1, len(lines) // (4 * PER_FILE))]:
             client, request = _jsonl(line) if file.suffix == ".jsonl" else _combined(line)
@@ -71,11 +74,12 @@ def _jsonl(line: str) -> tuple[str, Recorded | None]:
     row = json.loads(line)
     body = base64.b64decode(row["body_b64"]) if row.get("body_b64") else (row.get("body") or "").encode()
     headers = tuple((name, value) for name, value in row["headers"] if name not in NOT_SENT)
-    # These recordings name no client. An address of its own for each keeps them apart, and a credential of its own for
-    # each keeps the round below the limit that all nameless clients share.
+    # These recordings name no client. An address and a credential of its own for each keep the round below the limits
+    # that all nameless clients share.
     client = _address(dict(row["headers"]).get("x-github-hook-id") or row["target"])
-    if not any(name == "authorization" for name, _ in headers):
-        headers += (("authorization", f"recorded {client}"),)
+    for name, value in (("authorization", f"recorded {client}"), ("x-forwarded-for", client)):
+        if not any(has == name for has, _ in headers):
+            headers += ((name, value),)
     return client, Recorded(row["method"], row["target"], headers, body)
 
 
@@ -83,6 +87,17 @@ def _address(name: str) -> str:
     """An address of 10.0.0.0/8 for a name, always the same."""
     number = sum(ord(c) * 31**i for i, c in enumerate(name)) % (1 << 24)
     return f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+
+
+def _as_another(headers: tuple[tuple[str, str], ...], number: int) -> tuple[tuple[str, str], ...]:
+    """The headers of another client, always the same one for the same number."""
+
+    def value_of(name: str, value: str) -> str:
+        if name not in CLIENT_HEADERS:
+            return value
+        return _address(f"{value} {number}") if name == "x-forwarded-for" else f"{value} {number}"
+
+    return tuple((name, value_of(name, value)) for name, value in headers)
 
 
 class Driver:
@@ -93,11 +108,14 @@ class Driver:
     def __init__(self, url: str, clients: int = 4) -> None:
         self.address = urlsplit(url).netloc
         self.clients = clients
+        self.rounds = 0
 
     def round(self, requests: list[Recorded]) -> list[Recorded]:
         """
-        Send all of them, and return them with their answers in the same order.
+        Send all of them as clients that no round before has been, and return them with their answers in the same order.
         """
+        self.rounds += 1
+        requests = [replace(request, headers=_as_another(request.headers, self.rounds)) for request in requests]
         with ThreadPoolExecutor(self.clients) as pool:
             shares = pool.map(self._share, [requests[n :: self.clients] for n in range(self.clients)])
         answered: list[Recorded] = list(requests)
