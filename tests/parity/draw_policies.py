@@ -107,6 +107,8 @@ def limit(dice: Dice) -> dict[str, Any]:
             table["shared_as"] = dice.choice(["nobody", "é"])
     if strategy == "gcra":
         table["burst"] = dice.choice([1, 2, 5])
+    if dice.chance(0.3):
+        table["cost"] = dice.choice([0, 1, 1, 2, 3, "given:cost", "given:cost", "given:cost"])
     return table
 
 
@@ -119,6 +121,7 @@ def defaults(dice: Dice, limits: list[str], focus: str) -> dict[str, Any]:
         "outside": lambda: dice.choice(["unsupported", "reject"]),
         "limits_stand": lambda: dice.choice(["before-body", "after-body"]),
         "limits": lambda: dice.some(limits) or None,
+        "limits_order": lambda: dice.choice(["listed", "granularity"]),
     }
     return dice.table(keys, 0.4)
 
@@ -134,6 +137,7 @@ def route(dice: Dice, limits: list[str], focus: str) -> dict[str, Any]:
         "outside": lambda: dice.choice(["unsupported", "reject"]),
         "limits_stand": lambda: dice.choice(["before-body", "after-body"]),
         "limits": lambda: dice.some(limits) or limits[:1],
+        "limits_order": lambda: dice.choice(["listed", "granularity"]),
         "cutover_key": lambda: dice.choice(limits) if limits else None,
         "max_bytes": lambda: dice.choice([1, 20, "1KiB"]),
     }

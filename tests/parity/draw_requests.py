@@ -63,6 +63,9 @@ def request(dice: Dice, route: Table, focus: str = "all") -> Table:
         question["body"] = body
     if dice.chance(0.5):
         question["given"] = {"tenant": dice.choice(["t", "é", ""])}
+    if dice.chance(0.3):
+        cost = dice.choice(["0", "2", "03", "9007199254740993", "99999999999999999999", "-1", "two", ""])
+        question["given"] = question.get("given", {}) | {"cost": cost}
     return question | {"headers": headers}
 
 

@@ -52,8 +52,9 @@ class Decision:
                 continue
             if counted is None:
                 continue
-            self.charges.append((limit.name, counted, 1))
-            retry_after = self.store.hit(limit, counted, self.now_us)
+            cost = limit.cost_of(self.request.given)
+            self.charges.append((limit.name, counted, cost))
+            retry_after = self.store.hit(limit, counted, cost, self.now_us)
             if retry_after is not None:
                 raise Limited(limit.name, retry_after)
 

@@ -1,4 +1,4 @@
-"""Limits: what one hit of cost 1 answers. The strategies of the library `limits` over memory, and GCRA.
+"""Limits: what one hit answers. The strategies of the library `limits` over memory, and GCRA.
 
 Sources: the chapter "Limits" of docs/policy.md, and strategies.py of limits 5.8 for the expressions in `float`.
 """
@@ -15,10 +15,12 @@ from typing import Any
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "month": 30 * 86_400, "year": 360 * 86_400}
 RATE = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(\d*)\s*([a-z]+?)s?\s*", re.IGNORECASE | re.ASCII)
 
+MOST_COST = 1 << 53
+
 
 @dataclass(frozen=True)
 class Limit:
-    """One `[limits.NAME]`: `amount` hits in `length` seconds; `parts` make the key."""
+    """One `[limits.NAME]`: `amount` hits in `length` seconds, whose unit has `unit`; `parts` make the key."""
 
     name: str
     amount: int
@@ -28,6 +30,8 @@ class Limit:
     parts: tuple[str, ...]
     on_missing: str | None
     shared_as: str | None
+    cost: int | str
+    unit: int
 
     @classmethod
     def read(cls, name: str, table: dict[str, Any]) -> Limit:
@@ -42,7 +46,16 @@ class Limit:
             tuple([table["key"]] if isinstance(table["key"], str) else table["key"]),
             table.get("on_missing"),
             table.get("shared_as"),
+            table.get("cost", 1),
+            SECONDS[found[3].lower()],
         )
+
+    def cost_of(self, given: dict[str, str]) -> int:
+        """What a request costs: a given cost that is absent or no whole number is 1, and none is above `MOST_COST`."""
+        if isinstance(self.cost, int):
+            return self.cost
+        text = given.get(self.cost.removeprefix("given:"), "")
+        return min(int(text), MOST_COST) if re.fullmatch("[0-9]+", text) else 1
 
 
 @dataclass
@@ -54,7 +67,7 @@ class Store:
     counters: dict[Any, int] = field(default_factory=lambda: defaultdict(int))
     paid: dict[Any, Fraction] = field(default_factory=dict)
 
-    def hit(self, limit: Limit, key: bytes, now_us: int) -> int | None:
+    def hit(self, limit: Limit, key: bytes, cost: int, now_us: int) -> int | None:
         """None where the hit is granted, else the whole seconds until a retry can succeed: rounded up, at least 1."""
         strategy = {
             "fixed-window": self.fixed_window,
@@ -62,40 +75,41 @@ class Store:
             "sliding-window-counter": self.sliding_window_counter,
             "gcra": self.gcra,
         }[limit.strategy]
-        reset = strategy(limit, (limit.name, key), now_us)
+        reset = strategy(limit, (limit.name, key), cost, now_us)
         return None if reset is None else max(1, math.ceil(reset - now_us / 1e6))
 
-    def fixed_window(self, limit: Limit, slot: Any, now_us: int) -> float | None:
+    def fixed_window(self, limit: Limit, slot: Any, cost: int, now_us: int) -> float | None:
         """Begins at the first hit; exactly at its end it is over; refused hits count."""
         now = now_us / 1e6
         expiry, count = self.fixed.get(slot, (0.0, 0))
-        if expiry <= now:
+        if expiry <= now or count == 0:
             expiry, count = now + limit.length, 0
-        self.fixed[slot] = expiry, count + 1
-        return None if count + 1 <= limit.amount else expiry
+        self.fixed[slot] = expiry, count + cost
+        return None if count + cost <= limit.amount else expiry
 
-    def moving_window(self, limit: Limit, slot: Any, now_us: int) -> float | None:
+    def moving_window(self, limit: Limit, slot: Any, cost: int, now_us: int) -> float | None:
         """A log of granted hits, newest first; both ends of the window belong to it."""
         now = now_us / 1e6
         log, horizon = self.stamps[slot], now - limit.length
-        if limit.amount == 0:
-            return now + limit.length
-        if len(log) < limit.amount or log[limit.amount - 1] < horizon:
-            log.insert(0, now)
+        age = limit.amount - cost
+        if cost == 0 or (age >= 0 and (len(log) <= age or log[age] < horizon)):
+            log[:0] = [now] * cost
             return None
         live = [stamp for stamp in log if stamp > horizon]
-        return (live[-1] if live else horizon) + limit.length
+        if not live and log and log[0] == horizon:
+            live = log[:1]
+        return (live[-1] if live else now) + limit.length
 
-    def sliding_window_counter(self, limit: Limit, slot: Any, now_us: int) -> float | None:
+    def sliding_window_counter(self, limit: Limit, slot: Any, cost: int, now_us: int) -> float | None:
         """Two windows aligned to the clock, the previous one weighted by what is left of it."""
         now, length = now_us / 1e6, limit.length
         current = int(now / length)
         count = self.counters[slot, current]
         before = self.counters[slot, int((now - length) / length)]
         before_ttl = (1 - (((now - length) / length) % 1)) * length if before else 0.0
-        weighted = [math.floor(before * before_ttl / length + counted) for counted in (count, count + 1)]
-        if limit.amount >= 1 and weighted[0] + 1 <= limit.amount and weighted[1] <= limit.amount:
-            self.counters[slot, current] += 1
+        weighted = [math.floor(before * before_ttl / length + counted) for counted in (count, count + cost)]
+        if weighted[0] + cost <= limit.amount and weighted[1] <= limit.amount:
+            self.counters[slot, current] += cost
             return None
         waits = []
         if before:
@@ -104,12 +118,12 @@ class Store:
             waits.append(((1 - ((now / length) % 1)) * length + length) % length)
         return now + min(waits, default=0.0)
 
-    def gcra(self, limit: Limit, slot: Any, now_us: int) -> float | None:
+    def gcra(self, limit: Limit, slot: Any, cost: int, now_us: int) -> float | None:
         """Each hit is due one interval after the one before, and may come early by the burst. In exact microseconds."""
-        if limit.amount == 0 or limit.burst < 1:
+        if limit.amount == 0 or limit.burst < cost:
             return now_us / 1e6 + limit.length
         interval = Fraction(limit.length * 1_000_000, limit.amount)
-        paid = max(self.paid.get(slot, Fraction(0)), Fraction(now_us)) + interval
+        paid = max(self.paid.get(slot, Fraction(0)), Fraction(now_us)) + cost * interval
         late = paid - now_us - limit.burst * interval
         if late <= 0:
             self.paid[slot] = paid

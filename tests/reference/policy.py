@@ -64,7 +64,7 @@ class Policy:
                 Route(
                     table["name"],
                     tuple([table["match"]] if isinstance(table["match"], str) else table["match"]),
-                    tuple(limits[name] for name in table.get("limits", [])),
+                    tuple(ordered([limits[name] for name in table.get("limits", [])], table.get("limits_order"))),
                     limits.get(table.get("cutover_key", "")),
                     table,
                 )
@@ -90,6 +90,11 @@ def inherit(defaults: dict[str, Any], route: dict[str, Any]) -> dict[str, Any]:
         if isinstance(defaults.get(name), dict) and isinstance(route.get(name), dict):
             table[name] = {**defaults[name], **route[name]}
     return table
+
+
+def ordered(limits: list[Limit], order: str | None) -> list[Limit]:
+    """The limits in the order in which they are hit."""
+    return sorted(limits, key=lambda limit: limit.unit) if order == "granularity" else limits
 
 
 def matches(pattern: str, method: bytes, path: bytes) -> bool:

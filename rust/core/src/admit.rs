@@ -1,6 +1,6 @@
 //! The order of the steps. Each step lives in a module of its own; this file is the story.
 
-use crate::limit::Limiter;
+use crate::limit::{LimitId, Limiter};
 use crate::outcome::{Normalized, Outcome, Part, Stop, Unsupported};
 use crate::policy::{LimitsStand, Policy, Route, RouteId};
 use crate::rollout::Checks;
@@ -9,7 +9,7 @@ use crate::{Request, Scratch, Timestamp, body, client, head, target};
 /// Decides one request of `route` at `now`.
 ///
 /// Writes the normalised parts, the charges and the rules that changed something into `scratch`, which it clears first.
-/// A refusal for one of several limits leaves the earlier ones consumed, as the services do that call `limits` one
+/// A refusal by one of several limits leaves the earlier ones consumed, as the services do that call `limits` one
 /// limit after the other.
 ///
 /// # Errors
@@ -53,7 +53,7 @@ fn steps(
     Ok(Outcome::Accepted(normalized))
 }
 
-/// Hits the route's limits in order, until one refuses.
+/// Hits the route's limits one after the other, until one refuses.
 fn charge(
     policy: &Policy,
     route: &Route,
@@ -62,10 +62,10 @@ fn charge(
     now: Timestamp,
     scratch: &mut Scratch,
 ) -> Result<Option<Outcome>, Stop> {
-    const COST: u64 = 1;
     for &id in &route.limits {
         let limit = policy.limit(id);
-        match scratch.charge(id, COST, |client, out| limit.key.write(&route.name, client, request, out)) {
+        let cost = limit.cost.of(request);
+        match scratch.charge(id, cost, |client, out| limit.key.write(&route.name, client, request, out)) {
             Ok(true) => {}
             Ok(false) => continue,
             // Without the check the limit does not apply, as with on_missing = "skip".
@@ -74,12 +74,16 @@ fn charge(
                 continue;
             }
         }
-        let hit = limiter.hit(limit, scratch.key_of_last_charge(), COST, now);
-        if !hit.admitted {
-            return Ok(Some(Outcome::Limited { limit: id, retry_after: hit.retry_after(now) }));
+        if !scratch.hit(limit, limiter, now) {
+            return Ok(Some(limited(scratch, id, now)));
         }
     }
     Ok(None)
+}
+
+/// The refusal by the hit that was made last.
+fn limited(scratch: &Scratch, limit: LimitId, now: Timestamp) -> Outcome {
+    Outcome::Limited { limit, retry_after: scratch.hits().last().map_or(1, |hit| hit.retry_after(now)) }
 }
 
 /// Part after part, in the order in which the reasons of a request with several faults are found.

@@ -40,6 +40,11 @@ pub enum OnMissing {
 }
 
 impl KeyTemplate {
+    /// Whether requests of different routes can meet in one key.
+    pub fn crosses_routes(&self) -> bool {
+        !self.parts.contains(&KeyPart::Route)
+    }
+
     /// Appends the key of `request` to `out`. `Ok(false)`: the limit does not apply (and `out` is as it was).
     pub fn write(&self, route: &str, client: &str, request: &Request<'_>, out: &mut Vec<u8>) -> Result<bool, Stop> {
         let start = out.len();
@@ -52,9 +57,7 @@ impl KeyTemplate {
                 KeyPart::Route => Some(route.as_bytes()),
                 KeyPart::Literal(text) => Some(text.as_bytes()),
                 KeyPart::Header(name) => request.header(name.as_bytes()).filter(|value| !value.is_empty()),
-                KeyPart::Given(name) => {
-                    request.given.iter().find(|(n, _)| *n == &**name).map(|(_, value)| value.as_bytes())
-                }
+                KeyPart::Given(name) => request.given(name).map(str::as_bytes),
             };
             match (bytes, &self.on_missing) {
                 (Some(bytes), _) if matches!(part, KeyPart::Header(_)) => push_latin_1(bytes, out),

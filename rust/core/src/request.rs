@@ -15,7 +15,7 @@ pub struct Request<'a> {
     pub peer: Option<&'a str>,
     /// The whole body; empty when there is none.
     pub body: &'a [u8],
-    /// Values that Python computed for this request, by name (`given:NAME` in a key).
+    /// Values that Python computed for this request, by name (`given:NAME` in a key or a cost).
     pub given: &'a [(&'a str, &'a str)],
 }
 
@@ -29,5 +29,10 @@ impl<'a> Request<'a> {
     pub fn headers_named<'n>(&self, name: &'n [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         let headers = self.headers;
         headers.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|&(_, value)| value)
+    }
+
+    /// The value that Python computed under `name`.
+    pub fn given(&self, name: &str) -> Option<&'a str> {
+        self.given.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
     }
 }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::limit::LimitId;
+use crate::Timestamp;
+use crate::limit::{Hit, Limit, LimitId, Limiter};
 use crate::policy::RuleId;
 use crate::rollout::Remarks;
 
@@ -36,6 +37,7 @@ pub struct Scratch {
     pub pairs: crate::target::query::Work,
     keys: Vec<u8>,
     charges: Vec<ChargeSpan>,
+    hits: Vec<Hit>,
 }
 
 #[derive(Debug, Clone)]
@@ -67,6 +69,11 @@ impl Scratch {
         self.charges.iter().map(|c| Charge { limit: c.limit, key: &self.keys[c.key.clone()], cost: c.cost })
     }
 
+    /// What the limiter answered, charge by charge. A refusal ends them: the charges after it have none.
+    pub fn hits(&self) -> &[Hit] {
+        &self.hits
+    }
+
     /// Forgets the last decision and keeps the memory.
     pub fn clear(&mut self) {
         self.path.clear();
@@ -79,6 +86,7 @@ impl Scratch {
         self.remarks.clear();
         self.keys.clear();
         self.charges.clear();
+        self.hits.clear();
     }
 
     /// Records a charge whose key `write` appends, given the client's text; `Ok(false)` means that nothing is charged.
@@ -96,8 +104,11 @@ impl Scratch {
         Ok(applies)
     }
 
-    /// Key of the charge that was recorded last; empty when there is none.
-    pub(crate) fn key_of_last_charge(&self) -> &[u8] {
-        self.charges.last().map_or(&[], |c| &self.keys[c.key.clone()])
+    /// Makes the hit of the charge that was recorded last; whether it was granted. Without a charge nothing is asked.
+    pub(crate) fn hit(&mut self, limit: &Limit, limiter: &impl Limiter, now: Timestamp) -> bool {
+        let Some(charge) = self.charges.last() else { return true };
+        let hit = limiter.hit(limit, &self.keys[charge.key.clone()], charge.cost, now);
+        self.hits.push(hit);
+        hit.admitted
     }
 }

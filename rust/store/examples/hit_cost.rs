@@ -36,6 +36,8 @@ fn main() {
                 rate: rate.parse().expect("a rate"),
                 strategy,
                 key: KeyTemplate { parts: vec![KeyPart::Client], on_missing: OnMissing::Skip },
+                cost: Default::default(),
+                settles: false,
             };
             let (hot, many) = (cost(&limit, &hot), cost(&limit, &many));
             println!("{name:24} {rate:>16} {hot:>7.1} ns {many:>7.1} ns");

@@ -54,5 +54,13 @@ fn limit(index: usize, strategy: &str, rate: &str) -> Result<Limit, Box<dyn std:
         _ => return Err(format!("no strategy: {strategy}").into()),
     };
     let key = KeyTemplate { parts: vec![KeyPart::Client], on_missing: OnMissing::Skip };
-    Ok(Limit { id: LimitId(u16::try_from(index)?), name: rate.into(), rate: rate.parse()?, strategy, key })
+    Ok(Limit {
+        id: LimitId(u16::try_from(index)?),
+        name: rate.into(),
+        rate: rate.parse()?,
+        strategy,
+        key,
+        cost: Default::default(),
+        settles: false,
+    })
 }

@@ -16,7 +16,15 @@ const START: u64 = 1_700_000_000_000_000;
 
 fn limit(id: u16, rate: &str, strategy: Strategy) -> Limit {
     let key = KeyTemplate { parts: vec![KeyPart::Client], on_missing: OnMissing::Skip };
-    Limit { id: LimitId(id), name: rate.into(), rate: rate.parse().expect("a rate"), strategy, key }
+    Limit {
+        id: LimitId(id),
+        name: rate.into(),
+        rate: rate.parse().expect("a rate"),
+        strategy,
+        key,
+        cost: Default::default(),
+        settles: false,
+    }
 }
 
 fn at(micros: u64) -> Timestamp {

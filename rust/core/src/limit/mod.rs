@@ -9,8 +9,10 @@ pub mod adaptive;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub mod concurrent;
+pub mod cost;
 pub mod fixed_window;
 pub mod gcra;
+pub mod headers;
 pub mod moving_window;
 pub mod rate;
 pub mod sliding_window;
@@ -18,6 +20,8 @@ pub mod sliding_window;
 use crate::Timestamp;
 use crate::key::KeyTemplate;
 
+pub use cost::Cost;
+pub use headers::LimitHeaders;
 pub use rate::{Rate, RateError};
 
 /// Index of a limit in [`Policy::limits`](crate::Policy).
@@ -37,6 +41,10 @@ pub struct Limit {
     pub strategy: Strategy,
     /// Who is counted.
     pub key: KeyTemplate,
+    /// How much one request counts for.
+    pub cost: Cost,
+    /// The true cost may become known after the response, and is then settled: decisions keep what was charged.
+    pub settles: bool,
 }
 
 /// How a limit counts. Never substituted for one another.
@@ -64,6 +72,14 @@ impl Strategy {
             Self::MovingWindow => "moving-window",
             Self::SlidingWindowCounter => "sliding-window-counter",
             Self::Gcra { .. } => "gcra",
+        }
+    }
+
+    /// The most that one hit can ever be granted.
+    pub fn most(&self, rate: &Rate) -> u64 {
+        match self {
+            Self::FixedWindow | Self::MovingWindow | Self::SlidingWindowCounter => rate.amount,
+            Self::Gcra { burst } => *burst,
         }
     }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::field::Op;
 use crate::key::{KeyTemplate, OnMissing};
-use crate::limit::{Limit, LimitId};
+use crate::limit::{Cost, Limit, LimitId};
 use crate::rollout::Rollout;
 
 /// Version of the text that is hashed: another one is another digest for every route.
@@ -89,6 +89,8 @@ fn limit(text: &mut Text, what: &str, id: LimitId, limits: &[Limit]) {
     text.line(what, &limit.name);
     text.line("rate", format_args!("{} per {}s", limit.rate.amount, limit.rate.window()));
     text.line("strategy", format_args!("{:?}", limit.strategy));
+    text.unless("cost", &limit.cost, &Cost::default());
+    text.unless("settles", &limit.settles, &false);
     let KeyTemplate { parts, on_missing } = &limit.key;
     for part in parts {
         text.line("key", format_args!("{part:?}"));

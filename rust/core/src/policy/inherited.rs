@@ -7,16 +7,34 @@ use super::limits::Limits;
 use super::rollout::RolloutKeys;
 use super::target::TargetKeys;
 use super::{AboveCap, LimitsStand, Outside, Rejects, UnsupportedPolicy};
-use crate::limit::LimitId;
+use crate::limit::{LimitHeaders, LimitId};
 
 /// Most limits that one request may hit: each is a look-up in the store.
 const MAX_LIMITS_OF_A_ROUTE: usize = 16;
+
+const LIMIT_HEADERS: [(&str, LimitHeaders); 4] = [
+    ("none", LimitHeaders::None),
+    ("flask-limiter", LimitHeaders::FlaskLimiter),
+    ("slowapi", LimitHeaders::Slowapi),
+    ("ietf-10", LimitHeaders::Ietf10),
+];
+
+/// In which order a route hits its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LimitsOrder {
+    /// As the route lists them.
+    Listed,
+    /// Shorter units of time first, whatever their multiples: Flask-Limiter's order.
+    Granularity,
+}
 
 /// What was said; what was not said is `None`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Inherited {
     pub(super) limits: Option<Vec<LimitId>>,
     pub(super) limits_stand: Option<LimitsStand>,
+    pub(super) limits_order: Option<LimitsOrder>,
+    pub(super) limit_headers: Option<LimitHeaders>,
     pub(super) rejects: Option<Rejects>,
     pub(super) outside: Option<Outside>,
     pub(super) unsupported: Option<UnsupportedPolicy>,
@@ -36,6 +54,10 @@ impl Inherited {
             limits_stand: section.get("limits_stand").and_then(|item| {
                 item.choice(&[("before-body", LimitsStand::BeforeBody), ("after-body", LimitsStand::AfterBody)])
             }),
+            limits_order: section.get("limits_order").and_then(|item| {
+                item.choice(&[("listed", LimitsOrder::Listed), ("granularity", LimitsOrder::Granularity)])
+            }),
+            limit_headers: section.get("limit_headers").and_then(|item| item.choice(&LIMIT_HEADERS)),
             rejects: section
                 .get("rejects")
                 .and_then(|item| item.choice(&[("control", Rejects::Control), ("problem+json", Rejects::ProblemJson)])),
@@ -73,6 +95,8 @@ impl Inherited {
         Self {
             limits: route.limits.or_else(|| self.limits.clone()),
             limits_stand: route.limits_stand.or(self.limits_stand),
+            limits_order: route.limits_order.or(self.limits_order),
+            limit_headers: route.limit_headers.or(self.limit_headers),
             rejects: route.rejects.or(self.rejects),
             outside: route.outside.or(self.outside),
             unsupported: route.unsupported.or(self.unsupported),

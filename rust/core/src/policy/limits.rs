@@ -3,7 +3,8 @@
 use super::file::{Element, Item, Section};
 use super::{Route, Store, file::File};
 use crate::key::{KeyPart, KeyTemplate, OnMissing};
-use crate::limit::{Limit, LimitId, Rate, Strategy};
+use crate::limit::cost::MAX_COST;
+use crate::limit::{Cost, Limit, LimitId, Rate, Strategy};
 
 /// Most limits of a policy: [`LimitId`] has 16 bits.
 const MAX_LIMITS: usize = 10_000;
@@ -70,11 +71,14 @@ fn entry<'a>(item: &Item<'a>, id: LimitId, store: &Store) -> Entry<'a> {
     {
         item.complain(format_args!("is \"{rate}\""), advice);
     }
+    let cost = section.get("cost").map_or(Some(Cost::default()), |item| cost(&item, rate.as_ref().zip(strategy)));
+    let settles = section.get("settles").map_or(Some(false), |item| item.boolean());
     section.finish();
-    if let (Some(parts), Some(rate), Some(strategy)) = (parts, rate, strategy) {
+    if let (Some(parts), Some(rate), Some(strategy), Some(cost), Some(settles)) = (parts, rate, strategy, cost, settles)
+    {
         let parts = parts.into_iter().map(|(_, part)| part).collect();
         let key = KeyTemplate { parts, on_missing: on_missing.unwrap_or(OnMissing::Skip) };
-        entry.limit = Some(Limit { id, name: item.key.into(), rate, strategy, key });
+        entry.limit = Some(Limit { id, name: item.key.into(), rate, strategy, key, cost, settles });
     }
     entry
 }
@@ -114,17 +118,19 @@ fn parts<'a>(item: &Item<'a>) -> Option<Vec<(&'a str, KeyPart)>> {
     whole.then_some(parts)
 }
 
+/// Whether `name` is one that a header or a given value can have.
+fn is_token(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !name.is_empty() && name.len() <= 256 && name.bytes().all(plain)
+}
+
 fn part(item: &Item<'_>, element: Element<'_>) -> Option<KeyPart> {
-    let token = |name: &str| {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        !name.is_empty() && name.len() <= 256 && name.bytes().all(plain)
-    };
     let part = match element.text.split_once(':') {
         None if element.text == "client" => Some(KeyPart::Client),
         None if element.text == "route" => Some(KeyPart::Route),
         Some(("literal", text)) if !text.is_empty() => Some(KeyPart::Literal(text.into())),
-        Some(("header", name)) if token(name) => Some(KeyPart::Header(name.to_ascii_lowercase().into())),
-        Some(("given", name)) if token(name) => Some(KeyPart::Given(name.into())),
+        Some(("header", name)) if is_token(name) => Some(KeyPart::Header(name.to_ascii_lowercase().into())),
+        Some(("given", name)) if is_token(name) => Some(KeyPart::Given(name.into())),
         _ => None,
     };
     if part.is_none() {
@@ -187,6 +193,27 @@ fn rate(item: &Item<'_>) -> Option<Rate> {
     }
 }
 
+/// A number, or the name of a given one. `limit`: what the cost has to fit, if that is known.
+fn cost(item: &Item<'_>, limit: Option<(&Rate, Strategy)>) -> Option<Cost> {
+    if let Some(text) = item.raw().as_str() {
+        let name = text.strip_prefix("given:").filter(|name| is_token(name));
+        if name.is_none() {
+            let advice = "write a whole number, or \"given:NAME\" for one that Python computes";
+            item.complain(format_args!("is \"{}\"", text.escape_debug()), advice.to_owned());
+        }
+        return name.map(|name| Cost::Given(name.into()));
+    }
+    let cost = item.whole(0, MAX_COST)?;
+    if let Some((rate, strategy)) = limit
+        && let most = strategy.most(rate)
+        && cost > most
+    {
+        let advice = "no request would ever be granted: lower the cost, or raise what it is taken from";
+        item.complain(format_args!("is {cost}, and the limit grants at most {most}"), advice.to_owned());
+    }
+    Some(Cost::Fixed(cost))
+}
+
 fn strategy(section: &Section<'_>) -> Option<Strategy> {
     let choices = [
         ("fixed-window", Strategy::FixedWindow),
@@ -242,6 +269,15 @@ impl<'a> Limits<'a> {
             KeyPart::Client | KeyPart::Route | KeyPart::Literal(_) | KeyPart::Given(_) => None,
         });
         headers.collect()
+    }
+
+    /// The same limits, those with shorter units of time first, whatever their multiples; else in the order given.
+    pub(super) fn by_granularity(&self, mut ids: Vec<LimitId>) -> Vec<LimitId> {
+        ids.sort_by_key(|id| {
+            let entry = self.entries.get(usize::from(id.0));
+            entry.and_then(|entry| entry.limit.as_ref()).map(|limit| limit.rate.unit.seconds())
+        });
+        ids
     }
 
     /// Complains about keys that may be absent without an answer, naming the first route that would meet it.

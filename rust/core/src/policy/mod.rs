@@ -61,7 +61,7 @@ pub use target::{
 use crate::field::Op;
 use crate::field::phone::Phone;
 use crate::head;
-use crate::limit::{Limit, LimitId};
+use crate::limit::{Limit, LimitHeaders, LimitId};
 use crate::rollout::Rollouts;
 
 /// Most rules of a body: [`RuleId`] has 16 bits, and nobody reads a longer report.
@@ -95,8 +95,10 @@ pub struct Route {
     pub name: Box<str>,
     /// Methods and path templates; the first route with a matching pattern wins.
     pub patterns: Vec<Pattern>,
-    /// Limits in the order they are hit; the first refusal ends it and earlier ones stay consumed.
+    /// Limits in the order they are hit; the first that refuses is the one that is named.
     pub limits: Vec<LimitId>,
+    /// How responses speak of the limits.
+    pub limit_headers: LimitHeaders,
     /// Whether limits stand before the body is looked at.
     pub limits_stand: LimitsStand,
     /// What an input outside the declared grammar gets.

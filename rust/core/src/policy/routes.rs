@@ -1,9 +1,10 @@
 //! `[[route]]`: what a request of a route goes through.
 
 use super::file::Section;
-use super::inherited::Inherited;
+use super::inherited::{Inherited, LimitsOrder};
 use super::limits::{Limits, check_name};
 use super::{LimitsStand, Outside, Pattern, Rejects, Route, RuleName, form, gate, inherited, json};
+use crate::limit::LimitHeaders;
 use crate::target::rule;
 
 /// Most routes: a request is compared with one after the other.
@@ -81,11 +82,17 @@ fn route<'a>(
     let json = section.get("json").and_then(|item| json::read(&item, own_max_bytes, &mut rules));
     let (json, json_max_bytes) = json.unzip();
     let form = section.get("form").and_then(|item| form::read(&item, &mut rules));
-    let limits = common.limits.unwrap_or_default();
+    let listed = common.limits.unwrap_or_default();
+    let cutover_key = common.cutover_key.or(listed.first().copied());
+    let limits = match common.limits_order {
+        None | Some(LimitsOrder::Listed) => listed,
+        Some(LimitsOrder::Granularity) => limits.by_granularity(listed),
+    };
     Route {
         name: name.into(),
         patterns,
         limits_stand: common.limits_stand.unwrap_or(LimitsStand::BeforeBody),
+        limit_headers: common.limit_headers.unwrap_or(LimitHeaders::None),
         outside: common.outside.unwrap_or(Outside::Unsupported),
         unsupported: common.unsupported.unwrap_or(inherited::UNSUPPORTED),
         rollouts: common.rollout.unwrap_or_default().into_rollouts(),
@@ -100,7 +107,7 @@ fn route<'a>(
         known_differences: gate::known_differences(section),
         gate: section.get("gate").and_then(|item| gate::gate(&item)).unwrap_or_default(),
         rejects: common.rejects.unwrap_or(Rejects::Control),
-        cutover_key: common.cutover_key.or(limits.first().copied()),
+        cutover_key,
         limits,
     }
 }
