@@ -4,7 +4,8 @@ mod support;
 
 use std::collections::HashSet;
 
-use crossfade_core::{Hit, Limit, Limiter, Timestamp};
+use crossfade_core::Timestamp;
+use crossfade_core::limit::{Charged, Hit, Limit, LimitCharge, Limiter, Window};
 use crossfade_exchange::Exchange;
 use crossfade_shadow::compare::{Kind, Value};
 use crossfade_shadow::html;
@@ -103,6 +104,28 @@ struct Panics;
 impl Limiter for Panics {
     fn hit(&self, _: &Limit, key: &[u8], _: u64, _: Timestamp) -> Hit {
         panic!("no such key: {}", String::from_utf8_lossy(key));
+    }
+
+    fn hit_all(&self, charges: &[LimitCharge<'_>], now: Timestamp, _: &mut Vec<Hit>) -> Result<(), usize> {
+        charges.iter().for_each(|charge| _ = self.hit(charge.limit, charge.key, charge.cost, now));
+        Ok(())
+    }
+
+    fn test(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> bool {
+        self.hit(limit, key, cost, now).admitted
+    }
+
+    fn peek(&self, limit: &Limit, key: &[u8], now: Timestamp) -> Window {
+        let Hit { remaining, reset, .. } = self.hit(limit, key, 0, now);
+        Window { remaining, reset }
+    }
+
+    fn settle(&self, limit: &Limit, key: &[u8], charged: Charged, _: u64, now: Timestamp) {
+        self.hit(limit, key, charged.cost, now);
+    }
+
+    fn reset(&self, limit: &Limit, key: &[u8]) {
+        self.hit(limit, key, 0, Timestamp::default());
     }
 }
 

@@ -1,16 +1,8 @@
 //! Laws of rolled-out checks: what is watched changes nothing but the count, and one check is watched at a time.
 
-use crossfade_core::limit::{Hit, Limit, Limiter};
+use crossfade_core::limit::Unlimited;
 use crossfade_core::rollout::{Remark, Rollout};
 use crossfade_core::{Outcome, Part, Policy, Reason, Request, Scratch, Timestamp, Unsupported, admit};
-
-struct Open;
-
-impl Limiter for Open {
-    fn hit(&self, _: &Limit, _: &[u8], _: u64, now: Timestamp) -> Hit {
-        Hit { admitted: true, remaining: 1, reset: now.seconds() }
-    }
-}
 
 fn decide(
     rollout: &str,
@@ -37,7 +29,7 @@ output = "compact"
     let request = Request { method: b"POST", raw_path, query, headers: &headers, peer: None, body, given: &[] };
     let route = policy.route_named("all").unwrap();
     let mut scratch = Scratch::new();
-    let outcome = admit(&policy, route, &Open, &request, Timestamp::from_micros(0), &mut scratch);
+    let outcome = admit(&policy, route, &Unlimited, &request, Timestamp::from_micros(0), &mut scratch);
     (outcome, scratch.remarks.to_vec(), scratch)
 }
 
@@ -110,7 +102,7 @@ fn remarks_do_not_grow_with_the_request() {
     };
     let mut scratch = Scratch::new();
     let route = policy.route_named("r").unwrap();
-    assert!(admit(&policy, route, &Open, &request, Timestamp::from_micros(0), &mut scratch).is_ok());
+    assert!(admit(&policy, route, &Unlimited, &request, Timestamp::from_micros(0), &mut scratch).is_ok());
     let codes: Vec<&str> = scratch.remarks.iter().map(|remark| remark.code).collect();
     assert_eq!(codes, ["text.unassigned", "missing"]);
 }

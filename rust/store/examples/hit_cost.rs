@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crossfade_core::Timestamp;
 use crossfade_core::key::{KeyPart, KeyTemplate, OnMissing};
-use crossfade_core::limit::{Limit, LimitId, Limiter, Strategy};
+use crossfade_core::limit::{Flavour, Limit, LimitId, Limiter, Strategy};
 use crossfade_store::Memory;
 
 const ROUNDS: usize = 1_000;
@@ -35,6 +35,7 @@ fn main() {
                 name: "bench".into(),
                 rate: rate.parse().expect("a rate"),
                 strategy,
+                flavour: Flavour::Memory,
                 key: KeyTemplate { parts: vec![KeyPart::Client], on_missing: OnMissing::Skip },
                 cost: Default::default(),
                 settles: false,

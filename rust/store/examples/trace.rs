@@ -13,7 +13,7 @@ use std::io::{BufWriter, Write, stdin, stdout};
 
 use crossfade_core::Timestamp;
 use crossfade_core::key::{KeyPart, KeyTemplate, OnMissing};
-use crossfade_core::limit::{Limit, LimitId, Limiter, Strategy};
+use crossfade_core::limit::{Flavour, Limit, LimitId, Limiter, Strategy};
 use crossfade_store::Memory;
 
 /// More keys than any trace names.
@@ -59,6 +59,7 @@ fn limit(index: usize, strategy: &str, rate: &str) -> Result<Limit, Box<dyn std:
         name: rate.into(),
         rate: rate.parse()?,
         strategy,
+        flavour: Flavour::Memory,
         key,
         cost: Default::default(),
         settles: false,

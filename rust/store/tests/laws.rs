@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crossfade_core::Timestamp;
 use crossfade_core::key::{KeyPart, KeyTemplate, OnMissing};
-use crossfade_core::limit::{Hit, Limit, LimitId, Limiter, Strategy};
+use crossfade_core::limit::{Charged, Flavour, Hit, Limit, LimitCharge, LimitId, Limiter, Strategy};
 use crossfade_store::Memory;
 use proptest::prelude::Strategy as Generator;
 use proptest::prelude::*;
@@ -21,6 +21,7 @@ fn limit(id: u16, rate: &str, strategy: Strategy) -> Limit {
         name: rate.into(),
         rate: rate.parse().expect("a rate"),
         strategy,
+        flavour: Flavour::Memory,
         key,
         cost: Default::default(),
         settles: false,
@@ -65,7 +66,7 @@ proptest! {
             refused += u64::from(!memory.hit(&limit, &key.to_be_bytes(), 2, at(u64::from(key) * gap)).admitted);
         }
         let stats = memory.stats();
-        prop_assert_eq!(stats.keys + stats.reclaimed + stats.evicted_live, u64::from(keys));
+        prop_assert_eq!(stats.keys + stats.reclaimed + stats.reset + stats.evicted_live, u64::from(keys));
         prop_assert_eq!((stats.hits, stats.refused), (u64::from(keys), refused));
         prop_assert_eq!(stats.keys, memory.len() as u64);
     }
@@ -88,6 +89,90 @@ proptest! {
             prop_assert_eq!(memory.peek(limit, &[key], at(now)), own.peek(limit, &[key], at(now)));
         }
         prop_assert_eq!(memory.stats().evicted_live, 0);
+    }
+}
+
+proptest! {
+    /// All or none: granted charges count as hits one after the other would, a refusal changes nothing that is ever seen.
+    #[test]
+    fn all_or_none(
+        strategies in prop::collection::vec(strategy(), 3),
+        rounds in prop::collection::vec((prop::collection::vec((0usize..3, 0u8..2, 0u64..3), 0..5), gap()), 1..40),
+    ) {
+        let limits: Vec<_> = (0..).zip(strategies).map(|(id, strategy)| limit(id, "3/second", strategy)).collect();
+        let (memory, plain, mut hits, mut now) = (Memory::new(100), Memory::new(100), Vec::new(), 0);
+        for (charges, gap) in rounds {
+            now += gap;
+            let keys: Vec<_> = charges.iter().map(|(_, key, _)| [*key]).collect();
+            let charges: Vec<_> = (charges.iter().zip(&keys))
+                .map(|((limit, _, cost), key)| LimitCharge { limit: &limits[*limit], key, cost: *cost })
+                .collect();
+            match memory.hit_all(&charges, at(now), &mut hits) {
+                Ok(()) => {
+                    let expected = charges.iter().map(|charge| plain.hit(charge.limit, charge.key, charge.cost, at(now)));
+                    prop_assert_eq!(&hits, &expected.collect::<Vec<_>>());
+                    prop_assert!(hits.iter().all(|hit| hit.admitted));
+                }
+                Err(refused) => {
+                    prop_assert_eq!(hits.len(), refused + 1);
+                    prop_assert_eq!(hits.iter().position(|hit| !hit.admitted), Some(refused));
+                    let same = charges[..=refused].iter().filter(|other| {
+                        (other.limit.id, other.key) == (charges[refused].limit.id, charges[refused].key)
+                    });
+                    let cost = same.map(|charge| charge.cost).sum();
+                    // The other store shows that a hit would have been refused as well, which a fixed window counts.
+                    let LimitCharge { limit, key, .. } = charges[refused];
+                    if limit.strategy == Strategy::FixedWindow {
+                        prop_assert!(!plain.test(limit, key, cost, at(now)));
+                    } else {
+                        prop_assert!(!plain.hit(limit, key, cost, at(now)).admitted);
+                    }
+                }
+            }
+            for limit in &limits {
+                for key in [[0], [1]] {
+                    prop_assert_eq!(memory.peek(limit, &key, at(now)), plain.peek(limit, &key, at(now)));
+                }
+            }
+        }
+    }
+
+    /// What is charged and given back in full was never charged; what is reset was never seen.
+    #[test]
+    fn given_back_was_never_charged(
+        strategy in strategy(), hits in prop::collection::vec((0u64..3, gap()), 0..20), cost in 1u64..4, later in gap(),
+    ) {
+        let limit = limit(0, "3/second", strategy);
+        let (memory, plain, mut now) = (Memory::new(9), Memory::new(9), 0);
+        for (cost, gap) in hits {
+            now += gap;
+            prop_assert_eq!(memory.hit(&limit, b"a", cost, at(now)), plain.hit(&limit, b"a", cost, at(now)));
+        }
+        let charged = Charged { cost, at: at(now) };
+        let starts = plain.peek(&limit, b"a", at(now)).remaining == 3;
+        if plain.test(&limit, b"a", cost, at(now)) && memory.hit(&limit, b"a", cost, at(now)).admitted {
+            now += later;
+            memory.settle(&limit, b"a", charged, 0, at(now));
+            // A fixed window that began with the charge goes on.
+            if strategy != Strategy::FixedWindow || !starts {
+                prop_assert_eq!(memory.peek(&limit, b"a", at(now)).remaining, plain.peek(&limit, b"a", at(now)).remaining);
+            }
+            prop_assert_eq!(memory.test(&limit, b"a", 3, at(now)), plain.test(&limit, b"a", 3, at(now)));
+        }
+        memory.reset(&limit, b"a");
+        prop_assert_eq!(memory.peek(&limit, b"a", at(now)), Memory::new(9).peek(&limit, b"a", at(now)));
+        prop_assert_eq!(memory.len(), 0);
+    }
+
+    /// What a charge turned out to cost beyond its charge is counted even beyond the limit, and nothing is granted then.
+    #[test]
+    fn the_rest_is_taken(strategy in strategy(), cost in 4u64..1_000_000_000, later in 0u64..200_000) {
+        let limit = limit(0, "3/second", strategy);
+        let memory = Memory::new(9);
+        prop_assert!(memory.hit(&limit, b"a", 1, at(0)).admitted);
+        memory.settle(&limit, b"a", Charged { cost: 1, at: at(0) }, cost, at(later));
+        prop_assert_eq!(memory.peek(&limit, b"a", at(later)).remaining, 0);
+        prop_assert!(!memory.hit(&limit, b"a", 1, at(later)).admitted);
     }
 }
 

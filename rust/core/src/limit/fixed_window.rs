@@ -24,14 +24,38 @@ impl State {
 
 /// Counts `cost`, and says whether it was granted.
 pub fn hit(state: State, rate: &Rate, cost: u64, now: impl Moment) -> (State, bool) {
+    let state = take(state, rate, cost, now);
+    (state, state.count <= rate.amount)
+}
+
+/// Counts `cost`, whatever is left.
+pub fn take(state: State, rate: &Rate, cost: u64, now: impl Moment) -> State {
     let State { mut expiry, count } = if state.is_over(now) { State::default() } else { state };
     // The original starts a window whenever the count equals the cost just added. So a cost of 0 starts one as well, and
     // the first cost above 0 after it starts it again.
     if count == 0 {
-        expiry = now.seconds() + rate.window() as f64;
+        expiry = end(rate, now);
     }
-    let count = count.saturating_add(cost);
-    (State { expiry, count }, count <= rate.amount)
+    State { expiry, count: count.saturating_add(cost) }
+}
+
+/// Whether `cost` would be granted. Here `test` of the original says the same.
+pub fn grants(state: State, rate: &Rate, cost: u64, now: impl Moment) -> bool {
+    let count = if state.is_over(now) { 0 } else { state.count };
+    count.saturating_add(cost) <= rate.amount
+}
+
+/// Gives back `cost` of what was charged at `at`, if the window that counted it is not over at `now`.
+pub fn give_back(state: State, rate: &Rate, cost: u64, at: impl Moment, now: impl Moment) -> State {
+    if state.is_over(now) || end(rate, at) < state.expiry {
+        return state;
+    }
+    State { count: state.count.saturating_sub(cost), ..state }
+}
+
+/// When a window ends that begins at `now`. Never earlier for a later `now`.
+fn end(rate: &Rate, now: impl Moment) -> f64 {
+    now.seconds() + rate.window() as f64
 }
 
 /// What `get_window_stats` says at `now`.

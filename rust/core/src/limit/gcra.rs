@@ -39,6 +39,24 @@ pub fn hit(state: State, rate: &Rate, burst: u64, cost: u64, now: Timestamp) -> 
     }
 }
 
+/// Takes `cost` cells, whatever is left; at most a whole burst is owed after it.
+pub fn take(state: State, rate: &Rate, burst: u64, cost: u64, now: Timestamp) -> State {
+    let owed = state.owed(rate, burst, now).saturating_add(interval(rate).saturating_mul(u128::from(cost)));
+    State { paid: ticks(rate, now).saturating_add(owed.min(owable(rate, burst))) }
+}
+
+/// Whether `cost` cells would be granted.
+pub fn grants(state: State, rate: &Rate, burst: u64, cost: u64, now: Timestamp) -> bool {
+    hit(state, rate, burst, cost, now).1.is_ok()
+}
+
+/// Gives back `cost` cells of what was charged at `at`, but not what is paid by `now` even if a whole burst was owed then.
+pub fn give_back(state: State, rate: &Rate, burst: u64, cost: u64, at: Timestamp, now: Timestamp) -> State {
+    let unpaid = ticks(rate, at).saturating_add(owable(rate, burst)).saturating_sub(ticks(rate, now));
+    let back = interval(rate).saturating_mul(u128::from(cost)).min(unpaid);
+    State { paid: state.paid.saturating_sub(back) }
+}
+
 /// The cells that can be taken at `now`, and when the whole burst can be.
 pub fn peek(state: State, rate: &Rate, burst: u64, now: Timestamp) -> Window {
     if rate.amount == 0 {

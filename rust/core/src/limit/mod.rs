@@ -13,6 +13,7 @@ pub mod cost;
 pub mod fixed_window;
 pub mod gcra;
 pub mod headers;
+mod limiter;
 pub mod moving_window;
 pub mod rate;
 pub mod sliding_window;
@@ -22,6 +23,7 @@ use crate::key::KeyTemplate;
 
 pub use cost::Cost;
 pub use headers::LimitHeaders;
+pub use limiter::{Charged, LimitCharge, Limiter, Unlimited};
 pub use rate::{Rate, RateError};
 
 /// Index of a limit in [`Policy::limits`](crate::Policy).
@@ -39,12 +41,25 @@ pub struct Limit {
     pub rate: Rate,
     /// How it is counted.
     pub strategy: Strategy,
+    /// As over which storage of `limits` it is counted. From the policy's `[store] url`.
+    pub flavour: Flavour,
     /// Who is counted.
     pub key: KeyTemplate,
     /// How much one request counts for.
     pub cost: Cost,
     /// The true cost may become known after the response, and is then settled: decisions keep what was charged.
     pub settles: bool,
+}
+
+/// The storage of the library `limits` whose answers are given: its strategies differ by what they live in. GCRA, which
+/// it does not have, is the same in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Flavour {
+    /// `MemoryStorage`.
+    #[default]
+    Memory,
+    /// `RedisStorage`, for Redis and Valkey.
+    Redis,
 }
 
 /// How a limit counts. Never substituted for one another.
@@ -128,10 +143,4 @@ impl Hit {
         // `as` saturates: a reset in the past or beyond u32 stays in range.
         ((self.reset - now.seconds()).ceil() as u32).max(1)
     }
-}
-
-/// What applies limits. Implemented by the stores; an implementation must be usable from many threads at once.
-pub trait Limiter {
-    /// Counts `cost` for `key` under `limit` at `now`, and says whether it was granted.
-    fn hit(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> Hit;
 }

@@ -24,8 +24,7 @@ pub struct State {
 impl State {
     /// Whether nothing here weighs on a hit at `now` any more.
     pub fn is_over(&self, rate: &Rate, now: impl Moment) -> bool {
-        let current = (now.seconds() / rate.window() as f64) as u64;
-        current > self.newest.saturating_add(1) || self.counts == [0; 3]
+        window(rate, now) > self.newest.saturating_add(1) || self.counts == [0; 3]
     }
 
     fn count(&self, window: u64) -> u64 {
@@ -83,24 +82,50 @@ impl Weighing {
     fn with(&self, current_count: u64) -> f64 {
         self.share + current_count as f64
     }
+
+    /// Whether the weighted count leaves room for `cost`.
+    fn grants(&self, rate: &Rate, cost: u64) -> bool {
+        whole(self.with(self.current_count)).saturating_add(cost) <= rate.amount
+    }
 }
 
 /// Counts `cost` if it is granted, and says whether it was.
 pub fn hit(state: State, rate: &Rate, cost: u64, now: impl Moment) -> (State, bool) {
-    if cost > rate.amount {
-        return (state, false);
-    }
-    let weighing = Weighing::new(&state, rate, now);
-    let weight = whole(weighing.with(weighing.current_count));
-    if weight.saturating_add(cost) > rate.amount {
-        return (state, false);
-    }
+    let granted = grants(state, rate, cost, now);
+    (if granted { take(state, rate, cost, now) } else { state }, granted)
+}
+
+/// Counts `cost`, whatever is left.
+pub fn take(state: State, rate: &Rate, cost: u64, now: impl Moment) -> State {
+    if cost == 0 { state } else { state.add(window(rate, now), cost) }
+}
+
+/// Whether `cost` would be granted.
+pub fn grants(state: State, rate: &Rate, cost: u64, now: impl Moment) -> bool {
     // The original adds the cost, weighs again and takes it back if that is too much. It looks for other threads that
     // way; but the second sum can also be rounded up to the next whole number, and then it refuses all alone.
-    if whole(weighing.with(weighing.current_count.saturating_add(cost))) > rate.amount {
-        return (state, false);
+    let weighing = Weighing::new(&state, rate, now);
+    weighing.grants(rate, cost) && whole(weighing.with(weighing.current_count.saturating_add(cost))) <= rate.amount
+}
+
+/// What `test` of the original says: it weighs once.
+pub fn test(state: State, rate: &Rate, cost: u64, now: impl Moment) -> bool {
+    Weighing::new(&state, rate, now).grants(rate, cost)
+}
+
+/// Gives back `cost` of what was charged at `at`, to the counter of that time's window if it is still kept.
+pub fn give_back(mut state: State, rate: &Rate, cost: u64, at: impl Moment) -> State {
+    if let Some(age) = state.newest.checked_sub(window(rate, at))
+        && let Some(count) = state.counts.get_mut(age as usize)
+    {
+        *count = count.saturating_sub(cost);
     }
-    (if cost == 0 { state } else { state.add(weighing.lengths as u64, cost) }, true)
+    state
+}
+
+/// Number of the window of an instant, counted from the epoch.
+fn window(rate: &Rate, now: impl Moment) -> u64 {
+    (now.seconds() / rate.window() as f64) as u64
 }
 
 /// What `get_window_stats` says at `now`.

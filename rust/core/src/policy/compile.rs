@@ -4,7 +4,8 @@ use toml::de::DeTable;
 
 use super::file::{File, Section};
 use super::inherited::Inherited;
-use super::{Errors, Policy, client, limits, routes, store};
+use super::{Errors, Policy, Store, client, limits, routes, store};
+use crate::limit::Flavour;
 
 /// The longest file that is read: a thousand routes fit, and parsing stays in milliseconds.
 const MAX_FILE: usize = 1 << 20;
@@ -44,7 +45,14 @@ fn build(file: &File<'_>, root: &DeTable<'_>) -> Option<Policy> {
     let mut routes = routes::read(&root, &limits, defaults.unwrap_or_default());
     limits.check_keys(&routes);
     root.finish();
-    let limits = limits.into_limits()?;
+    let mut limits = limits.into_limits()?;
+    let flavour = match store {
+        Store::Redis(_) => Flavour::Redis,
+        Store::Memory { .. } | Store::Shared(_) => Flavour::Memory,
+    };
+    for limit in &mut limits {
+        limit.flavour = flavour;
+    }
     for route in &mut routes {
         route.digest = super::digest::route(route, &client, &store, &limits);
     }

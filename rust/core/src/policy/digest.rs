@@ -13,7 +13,7 @@ use super::{
 };
 use crate::field::Op;
 use crate::key::{KeyTemplate, OnMissing};
-use crate::limit::{Cost, Limit, LimitId};
+use crate::limit::{Cost, Flavour, Limit, LimitId};
 use crate::rollout::Rollout;
 
 /// Version of the text that is hashed: another one is another digest for every route.
@@ -91,6 +91,7 @@ fn limit(text: &mut Text, what: &str, id: LimitId, limits: &[Limit]) {
     text.line("strategy", format_args!("{:?}", limit.strategy));
     text.unless("cost", &limit.cost, &Cost::default());
     text.unless("settles", &limit.settles, &false);
+    text.unless("flavour", &limit.flavour, &Flavour::default());
     let KeyTemplate { parts, on_missing } = &limit.key;
     for part in parts {
         text.line("key", format_args!("{part:?}"));

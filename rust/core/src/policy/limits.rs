@@ -4,7 +4,7 @@ use super::file::{Element, Item, Section};
 use super::{Route, Store, file::File};
 use crate::key::{KeyPart, KeyTemplate, OnMissing};
 use crate::limit::cost::MAX_COST;
-use crate::limit::{Cost, Limit, LimitId, Rate, Strategy};
+use crate::limit::{Cost, Flavour, Limit, LimitId, Rate, Strategy};
 
 /// Most limits of a policy: [`LimitId`] has 16 bits.
 const MAX_LIMITS: usize = 10_000;
@@ -78,7 +78,8 @@ fn entry<'a>(item: &Item<'a>, id: LimitId, store: &Store) -> Entry<'a> {
     {
         let parts = parts.into_iter().map(|(_, part)| part).collect();
         let key = KeyTemplate { parts, on_missing: on_missing.unwrap_or(OnMissing::Skip) };
-        entry.limit = Some(Limit { id, name: item.key.into(), rate, strategy, key, cost, settles });
+        entry.limit =
+            Some(Limit { id, name: item.key.into(), rate, strategy, flavour: Flavour::default(), key, cost, settles });
     }
     entry
 }

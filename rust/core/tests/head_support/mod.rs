@@ -1,7 +1,7 @@
 //! Requests and policies for tests of the host and the headers.
 #![allow(dead_code)] // each test uses a part
 
-use crossfade_core::limit::{Hit, Limit, Limiter};
+use crossfade_core::limit::Unlimited;
 use crossfade_core::{Outcome, Part, Policy, Request, Scratch, Timestamp, admit};
 
 pub type Lines = Vec<(Vec<u8>, Vec<u8>)>;
@@ -34,20 +34,12 @@ pub fn borrowed(lines: &[(Vec<u8>, Vec<u8>)]) -> Vec<(&[u8], &[u8])> {
     lines.iter().map(|(name, value)| (&name[..], &value[..])).collect()
 }
 
-struct Open;
-
-impl Limiter for Open {
-    fn hit(&self, _: &Limit, _: &[u8], _: u64, now: Timestamp) -> Hit {
-        Hit { admitted: true, remaining: 1, reset: now.seconds() }
-    }
-}
-
 /// What is said of the lines of a request; the rules and remarks are in `scratch`.
 pub fn said_into(policy: &Policy, lines: &[(Vec<u8>, Vec<u8>)], scratch: &mut Scratch) -> Said {
     let headers = borrowed(lines);
     let request = request(&headers);
     let route = policy.route_named("r").expect("the route");
-    match admit(policy, route, &Open, &request, Timestamp::from_micros(0), scratch) {
+    match admit(policy, route, &Unlimited, &request, Timestamp::from_micros(0), scratch) {
         Ok(Outcome::Accepted(normalized)) => match normalized.headers {
             Part::Same => {
                 assert!(scratch.exercised.is_empty(), "a rule is a change");

@@ -2,7 +2,7 @@
 
 use crossfade_core::Timestamp;
 use crossfade_core::limit::{
-    Hit, Limit, LimitId, Rate, Strategy, Window, fixed_window, gcra, moving_window, sliding_window,
+    Flavour, Hit, Limit, LimitId, Rate, Strategy, Window, fixed_window, gcra, moving_window, sliding_window,
 };
 
 use super::ring::Ring;
@@ -13,11 +13,12 @@ pub(crate) struct Terms {
     pub(crate) id: LimitId,
     rate: Rate,
     strategy: Strategy,
+    flavour: Flavour,
 }
 
 impl Terms {
     pub(crate) fn of(limit: &Limit) -> Self {
-        Self { id: limit.id, rate: limit.rate, strategy: limit.strategy }
+        Self { id: limit.id, rate: limit.rate, strategy: limit.strategy, flavour: limit.flavour }
     }
 
     /// The most that can be granted at once.
@@ -67,7 +68,7 @@ impl Count {
             }
             Self::Gcra(paid) => match gcra::hit(cells(*paid), rate, terms.most(), cost, now) {
                 (next, Ok(())) => {
-                    *paid = next.paid.to_ne_bytes();
+                    *paid = bytes(next);
                     true
                 }
                 (_, Err(reset)) => {
@@ -78,6 +79,65 @@ impl Count {
         };
         let Window { remaining, reset } = self.peek(terms, now);
         Hit { admitted, remaining, reset }
+    }
+
+    /// Whether `cost` would be granted by a hit.
+    pub(crate) fn grants(&self, terms: &Terms, cost: u64, now: Timestamp) -> bool {
+        let rate = &terms.rate;
+        match self {
+            Self::Fixed(state) => fixed_window::grants(*state, rate, cost, now),
+            Self::Moving(ring) => moving_window::grants(ring, rate, cost, now),
+            Self::Sliding(state) => sliding_window::grants(*state, rate, cost, now),
+            Self::Gcra(paid) => gcra::grants(cells(*paid), rate, terms.most(), cost, now),
+        }
+    }
+
+    /// What a hit would answer, but that nothing is counted.
+    pub(crate) fn would(&self, terms: &Terms, cost: u64, now: Timestamp) -> Hit {
+        let Window { remaining, mut reset } = self.peek(terms, now);
+        let admitted = match self {
+            Self::Gcra(paid) => match gcra::hit(cells(*paid), &terms.rate, terms.most(), cost, now).1 {
+                Ok(()) => true,
+                Err(granted_at) => {
+                    reset = granted_at;
+                    false
+                }
+            },
+            _ => self.grants(terms, cost, now),
+        };
+        Hit { admitted, remaining, reset }
+    }
+
+    /// Counts `cost`, whatever is left.
+    pub(crate) fn take(&mut self, terms: &Terms, cost: u64, now: Timestamp) {
+        let rate = &terms.rate;
+        match self {
+            Self::Fixed(state) => *state = fixed_window::take(*state, rate, cost, now),
+            Self::Moving(ring) => moving_window::take(ring, rate, cost, now),
+            Self::Sliding(state) => *state = sliding_window::take(*state, rate, cost, now),
+            Self::Gcra(paid) => *paid = bytes(gcra::take(cells(*paid), rate, terms.most(), cost, now)),
+        }
+    }
+
+    /// Gives back `cost` of what was charged at `at`.
+    pub(crate) fn give_back(&mut self, terms: &Terms, cost: u64, at: Timestamp, now: Timestamp) {
+        let rate = &terms.rate;
+        match self {
+            Self::Fixed(state) => *state = fixed_window::give_back(*state, rate, cost, at, now),
+            Self::Moving(ring) => moving_window::give_back(ring, cost, at),
+            Self::Sliding(state) => *state = sliding_window::give_back(*state, rate, cost, at),
+            Self::Gcra(paid) => *paid = bytes(gcra::give_back(cells(*paid), rate, terms.most(), cost, at, now)),
+        }
+    }
+
+    /// What `test` of `limits` says.
+    pub(crate) fn test(&self, terms: &Terms, cost: u64, now: Timestamp) -> bool {
+        let rate = &terms.rate;
+        match self {
+            Self::Moving(ring) => moving_window::test(ring, rate, cost, now),
+            Self::Sliding(state) => sliding_window::test(*state, rate, cost, now),
+            Self::Fixed(_) | Self::Gcra(_) => self.grants(terms, cost, now),
+        }
     }
 
     pub(crate) fn peek(&self, terms: &Terms, now: Timestamp) -> Window {
@@ -110,4 +170,8 @@ impl Count {
 
 fn cells(paid: [u8; 16]) -> gcra::State {
     gcra::State { paid: u128::from_ne_bytes(paid) }
+}
+
+fn bytes(state: gcra::State) -> [u8; 16] {
+    state.paid.to_ne_bytes()
 }

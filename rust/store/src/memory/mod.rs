@@ -8,18 +8,20 @@
 //! | `count` | one key's state, whichever its strategy |
 //! | `key` | one key's bytes |
 //! | `ring` | the stamps of a moving window |
+//! | `together` | several charges, all or none |
 
 mod count;
 mod key;
 mod ring;
 mod shard;
 mod table;
+mod together;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crossfade_core::Timestamp;
-use crossfade_core::limit::{Hit, Limit, LimitId, Limiter, Window};
+use crossfade_core::limit::{Charged, Hit, Limit, LimitCharge, LimitId, Limiter, Window};
 
 use shard::Shard;
 
@@ -51,6 +53,8 @@ pub struct Stats {
     pub keys: u64,
     /// Keys given up because their windows were over. Nothing is lost by that.
     pub reclaimed: u64,
+    /// Keys forgotten because somebody asked for it.
+    pub reset: u64,
     /// Keys given up while they still counted, for want of room: each is a client that starts over with a full quota.
     pub evicted_live: u64,
 }
@@ -70,12 +74,6 @@ impl Memory {
         }
     }
 
-    /// What is left of `limit` for `key` at `now`. Counts nothing.
-    pub fn peek(&self, limit: &Limit, key: &[u8], now: Timestamp) -> Window {
-        let hash = self.hash(limit.id, key);
-        self.shard(hash).peek(hash, limit, key, now)
-    }
-
     /// How many keys are held.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).stats().keys as usize).sum()
@@ -93,6 +91,7 @@ impl Memory {
             refused: sum.refused + stats.refused,
             keys: sum.keys + stats.keys,
             reclaimed: sum.reclaimed + stats.reclaimed,
+            reset: sum.reset + stats.reset,
             evicted_live: sum.evicted_live + stats.evicted_live,
         })
     }
@@ -105,16 +104,51 @@ impl Memory {
     }
 
     fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[self.index(hash)])
+    }
+
+    fn index(&self, hash: u64) -> usize {
         // The table inside takes the lowest and the highest bits.
-        let index = (hash >> 40) as usize & (self.shards.len() - 1);
-        lock(&self.shards[index])
+        (hash >> 40) as usize & (self.shards.len() - 1)
     }
 }
 
 impl Limiter for Memory {
     fn hit(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> Hit {
         let hash = self.hash(limit.id, key);
-        self.shard(hash).hit(hash, limit, key, cost, now)
+        let mut shard = self.shard(hash);
+        let hit = shard.update(hash, limit, key, now, |count, terms| count.hit(terms, cost, now));
+        shard.note(&hit);
+        hit
+    }
+
+    fn hit_all(&self, charges: &[LimitCharge<'_>], now: Timestamp, hits: &mut Vec<Hit>) -> Result<(), usize> {
+        together::hit_all(self, charges, now, hits)
+    }
+
+    fn test(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> bool {
+        let hash = self.hash(limit.id, key);
+        self.shard(hash).look(hash, limit, key, |count, terms| count.test(terms, cost, now))
+    }
+
+    fn peek(&self, limit: &Limit, key: &[u8], now: Timestamp) -> Window {
+        let hash = self.hash(limit.id, key);
+        self.shard(hash).look(hash, limit, key, |count, terms| count.peek(terms, now))
+    }
+
+    fn settle(&self, limit: &Limit, key: &[u8], charged: Charged, cost: u64, now: Timestamp) {
+        let hash = self.hash(limit.id, key);
+        let mut shard = self.shard(hash);
+        if let Some(back) = charged.cost.checked_sub(cost) {
+            shard.look(hash, limit, key, |count, terms| count.give_back(terms, back, charged.at, now));
+        } else {
+            shard.update(hash, limit, key, now, |count, terms| count.take(terms, cost - charged.cost, now));
+        }
+    }
+
+    fn reset(&self, limit: &Limit, key: &[u8]) {
+        let hash = self.hash(limit.id, key);
+        self.shard(hash).reset(hash, limit, key);
     }
 }
 

@@ -48,6 +48,21 @@ impl Log for Ring {
             self.push_one(stamp, keep as usize);
         }
     }
+
+    fn remove(&mut self, stamp: f64, mut count: u64) {
+        if self.stamps.is_empty() {
+            return;
+        }
+        // In the order they came, so that the gap closes towards the end.
+        let oldest = if self.newest + 1 == self.stamps.len() { 0 } else { self.newest + 1 };
+        self.stamps.rotate_left(oldest);
+        self.stamps.retain(|known| {
+            let goes = count > 0 && *known == stamp;
+            count -= u64::from(goes);
+            !goes
+        });
+        self.newest = self.stamps.len().saturating_sub(1);
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One table of a policy's limits: each count lies under the terms of its limit.
 
 use crossfade_core::Timestamp;
-use crossfade_core::limit::{Hit, Limit, Window};
+use crossfade_core::limit::{Hit, Limit};
 
 use super::Stats;
 use super::count::{Count, Terms};
@@ -34,25 +34,52 @@ impl Shard {
         Self { table: Table::new(room), terms: Vec::new(), current: Vec::new(), stats: Stats::default() }
     }
 
-    pub(crate) fn hit(&mut self, hash: u64, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> Hit {
+    /// Lets `step` change the count of a key, which begins now if there is none.
+    pub(crate) fn update<T>(
+        &mut self,
+        hash: u64,
+        limit: &Limit,
+        key: &[u8],
+        now: Timestamp,
+        step: impl FnOnce(&mut Count, &Terms) -> T,
+    ) -> T {
         let under = self.terms(limit);
         let terms = &self.terms[under as usize];
         let index = match self.table.find(hash, under, key) {
             Some(index) => index,
             None => self.table.insert(hash, under, key, Count::new(terms), &At(&self.terms, now)),
         };
-        let hit = self.table.count_mut(index).hit(terms, cost, now);
-        self.stats.hits += 1;
-        self.stats.refused += u64::from(!hit.admitted);
-        hit
+        step(self.table.count_mut(index), terms)
     }
 
-    pub(crate) fn peek(&mut self, hash: u64, limit: &Limit, key: &[u8], now: Timestamp) -> Window {
+    /// Lets `step` see the count of a key, and change it if there is one; else that of a key that was never seen.
+    pub(crate) fn look<T>(
+        &mut self,
+        hash: u64,
+        limit: &Limit,
+        key: &[u8],
+        step: impl FnOnce(&mut Count, &Terms) -> T,
+    ) -> T {
         let under = self.terms(limit);
         let terms = &self.terms[under as usize];
         match self.table.find(hash, under, key) {
-            Some(index) => self.table.count(index).peek(terms, now),
-            None => Count::new(terms).peek(terms, now),
+            Some(index) => step(self.table.count_mut(index), terms),
+            None => step(&mut Count::new(terms), terms),
+        }
+    }
+
+    /// Notes what became of a hit.
+    pub(crate) fn note(&mut self, hit: &Hit) {
+        self.stats.hits += 1;
+        self.stats.refused += u64::from(!hit.admitted);
+    }
+
+    /// Forgets a key.
+    pub(crate) fn reset(&mut self, hash: u64, limit: &Limit, key: &[u8]) {
+        let under = self.terms(limit);
+        if let Some(index) = self.table.find(hash, under, key) {
+            self.table.remove(index);
+            self.stats.reset += 1;
         }
     }
 

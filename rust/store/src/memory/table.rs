@@ -76,10 +76,6 @@ impl<C> Table<C> {
     }
 
     /// The count at an index that [`Self::find`] or [`Self::insert`] gave.
-    pub(crate) fn count(&self, index: usize) -> &C {
-        &self.entries[index].count
-    }
-
     pub(crate) fn count_mut(&mut self, index: usize) -> &mut C {
         &mut self.entries[index].count
     }

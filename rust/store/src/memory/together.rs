@@ -1,0 +1,73 @@
+//! Several charges, all or none: under the locks of all their tables, so that nobody sees or takes a part of them.
+
+use std::sync::MutexGuard;
+
+use crossfade_core::Timestamp;
+use crossfade_core::limit::{Hit, LimitCharge, Window};
+
+use super::shard::Shard;
+use super::{MOST_SHARDS, Memory, lock};
+
+/// The tables of some charges, locked.
+struct Held<'a> {
+    memory: &'a Memory,
+    shards: [Option<MutexGuard<'a, Shard>>; MOST_SHARDS],
+}
+
+impl<'a> Held<'a> {
+    /// Locks in the order of the tables, so that two callers cannot wait for one another.
+    fn new(memory: &'a Memory, charges: &[LimitCharge<'_>]) -> Self {
+        let mut needed = [false; MOST_SHARDS];
+        for charge in charges {
+            needed[memory.index(memory.hash(charge.limit.id, charge.key))] = true;
+        }
+        let mut shards = [const { None }; MOST_SHARDS];
+        for (index, shard) in memory.shards.iter().enumerate().filter(|(index, _)| needed[*index]) {
+            shards[index] = Some(lock(shard));
+        }
+        Self { memory, shards }
+    }
+
+    /// The table of a charge, and the charge's hash.
+    fn of(&mut self, charge: &LimitCharge<'_>) -> (u64, &mut Shard) {
+        let hash = self.memory.hash(charge.limit.id, charge.key);
+        let shard = self.shards[self.memory.index(hash)].as_deref_mut();
+        (hash, shard.expect("the table of every charge is held"))
+    }
+}
+
+/// [`Limiter::hit_all`](crossfade_core::limit::Limiter::hit_all).
+pub(super) fn hit_all(
+    memory: &Memory,
+    charges: &[LimitCharge<'_>],
+    now: Timestamp,
+    hits: &mut Vec<Hit>,
+) -> Result<(), usize> {
+    hits.clear();
+    let mut held = Held::new(memory, charges);
+    for (index, charge) in charges.iter().enumerate() {
+        let (hash, shard) = held.of(charge);
+        let LimitCharge { limit, key, .. } = *charge;
+        let same = charges[..=index].iter().filter(|other| (other.limit.id, other.key) == (limit.id, key));
+        let cost = same.fold(0u64, |sum, other| sum.saturating_add(other.cost));
+        let hit = shard.look(hash, limit, key, |count, terms| count.would(terms, cost, now));
+        hits.push(hit);
+        if !hit.admitted {
+            shard.note(&hit);
+            return Err(index);
+        }
+    }
+    hits.clear();
+    for charge in charges {
+        let (hash, shard) = held.of(charge);
+        let LimitCharge { limit, key, cost } = *charge;
+        let hit = shard.update(hash, limit, key, now, |count, terms| {
+            count.take(terms, cost, now);
+            let Window { remaining, reset } = count.peek(terms, now);
+            Hit { admitted: true, remaining, reset }
+        });
+        shard.note(&hit);
+        hits.push(hit);
+    }
+    Ok(())
+}
