@@ -1,0 +1,201 @@
+//! Counts in Redis or Valkey, for limits of more than one host.
+//!
+//! A request's charges go to the server in one round trip, as one script. Nobody who asks waits for a socket: one thread
+//! of ours, started by the first request of a process (and of a forked child), writes what all callers ask at once and
+//! tells them what came back. Who asked waits on a condition with a deadline, or has an event loop told by a [`Bell`]; in
+//! either case there is an answer at the deadline, from the server or from what stands in for it.
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | `charge` | one charge: its key at the server, the script's numbers, the reading of its answer |
+//! | `request` | charges on their way, and who waits for them |
+//! | `client` | what one process keeps: queue, breaker, blocks, counts |
+//! | `wire`, `connection` | the thread, and its socket |
+//! | `answers` | the server's answer, or what stands in for it |
+//! | `breaker`, `blocked` | when, and whom, not to ask |
+//! | `lua/` | the strategies, at the server |
+
+mod answers;
+mod bell;
+mod blocked;
+mod breaker;
+mod charge;
+mod client;
+mod connection;
+mod limiter;
+mod request;
+mod stats;
+mod ticket;
+mod wire;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use crossfade_core::Timestamp;
+use crossfade_core::limit::{Hit, LimitCharge};
+use crossfade_core::policy::RedisStore;
+
+pub use answers::{Answers, By};
+pub use bell::Bell;
+pub use stats::Stats;
+pub use ticket::Ticket;
+
+use charge::Charge;
+use client::Client;
+use request::What;
+use stats::one;
+
+/// How the charges of one request belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// One after the other, until one is refused; those before it stay counted.
+    #[default]
+    Sequential,
+    /// All or none.
+    Atomic,
+}
+
+/// What a submission comes to.
+#[derive(Debug)]
+pub enum Submitted {
+    /// The answers were known here.
+    Ready(Answers),
+    /// The server is asked.
+    Pending(Ticket),
+}
+
+impl Submitted {
+    /// The answers, at the latest after the store's timeout. Blocks: not for an event loop, nor with the GIL held.
+    pub fn wait(self) -> Answers {
+        match self {
+            Self::Ready(answers) => answers,
+            Self::Pending(ticket) => ticket.wait(),
+        }
+    }
+}
+
+/// Counts at a server. Until the first request there is no thread, no descriptor and no lock, so that any process may
+/// fork; a child that uses the store of its parent gets a thread and a connection of its own.
+pub struct Redis {
+    store: RedisStore,
+    password: Option<Box<str>>,
+    client: ArcSwapOption<Client>,
+}
+
+impl Redis {
+    /// A store at the server of the policy. Starts nothing. A host that begins with `/` is the path of a Unix socket.
+    pub fn new(store: RedisStore, password: Option<Box<str>>) -> Self {
+        Self { store, password, client: ArcSwapOption::empty() }
+    }
+
+    /// Asks for all charges of one request at once; never waits. With a bell, the bell rings when the ticket is answered.
+    pub fn submit(
+        &self,
+        charges: &[LimitCharge<'_>],
+        order: Order,
+        now: Timestamp,
+        bell: Option<&Arc<Bell>>,
+    ) -> Submitted {
+        let client = self.client();
+        let what = match order {
+            Order::Sequential => What::Sequential,
+            Order::Atomic => What::Atomic,
+        };
+        let mut charges: Vec<_> = charges.iter().map(|charge| self.charge(charge)).collect();
+        for index in 0..if order == Order::Atomic { charges.len() } else { 0 } {
+            let same = charges[..=index].iter().filter(|other| other.name == charges[index].name);
+            charges[index].wanted = same.fold(0u64, |sum, other| sum.saturating_add(other.cost));
+        }
+        one(&client.counts.asked);
+        if charges.is_empty() {
+            one(&client.counts.held);
+            return Submitted::Ready(Answers { hits: Vec::new(), by: By::Held });
+        }
+        // What comes before a blocked charge is counted first, if it is counted at all.
+        let blocked = match order {
+            Order::Sequential => &charges[..1],
+            Order::Atomic => &charges[..],
+        };
+        if let Some(hits) = blocks(&client, blocked, now) {
+            one(&client.counts.blocked);
+            return Submitted::Ready(Answers { hits, by: By::Block });
+        }
+        submit(client, what, (now, now), charges, bell)
+    }
+
+    /// What happened in this process so far.
+    pub fn stats(&self) -> Stats {
+        self.client().counts.snapshot()
+    }
+
+    /// How many stores were heard of lately, this one included: each process that counts here is one.
+    pub fn hosts(&self) -> u64 {
+        self.client().hosts()
+    }
+
+    fn charge(&self, charge: &LimitCharge<'_>) -> Charge {
+        Charge::of(charge, &self.store.key_prefix, &self.store.namespace)
+    }
+
+    /// This process's own.
+    fn client(&self) -> Arc<Client> {
+        let process = std::process::id();
+        loop {
+            let known = self.client.load_full();
+            match known {
+                Some(client) if client.process == process => return client,
+                foreign => {
+                    let fresh = Arc::new(Client::new(self.store.clone(), self.password.clone()));
+                    self.client.compare_and_swap(&foreign, Some(fresh));
+                    // A parent's may be in the middle of anything: it is left as it is.
+                    std::mem::forget(foreign);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.load_full() {
+            if client.process == std::process::id() {
+                client.close();
+            } else {
+                std::mem::forget(client);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Redis {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// The hits up to the first charge that is known to be refused. Charges that would come before it are not asked about.
+fn blocks(client: &Client, charges: &[Charge], now: Timestamp) -> Option<Vec<Hit>> {
+    let found = |charge: &Charge| client.blocked.find(&charge.name, charge.wanted, now);
+    let (index, refused) = charges.iter().enumerate().find_map(|(index, charge)| Some((index, found(charge)?)))?;
+    let mut hits: Vec<_> = charges[..index]
+        .iter()
+        .map(|charge| Hit { admitted: true, remaining: charge.rate.amount, reset: now.seconds() })
+        .collect();
+    hits.push(refused);
+    Some(hits)
+}
+
+fn submit(
+    client: Arc<Client>,
+    what: What,
+    times: (Timestamp, Timestamp),
+    charges: Vec<Charge>,
+    bell: Option<&Arc<Bell>>,
+) -> Submitted {
+    let request = Arc::new(client.request(what, times, charges, bell));
+    match client.ask(&request) {
+        Ok(()) => Submitted::Pending(Ticket::new(client, request)),
+        Err(cause) => Submitted::Ready(client.without(&request, cause)),
+    }
+}
