@@ -44,7 +44,11 @@ pub fn of(policy: &Policy, route: &Route, outcome: &Outcome, scratch: &Scratch, 
         cost: charge.cost,
         hit,
     });
-    let asked: Vec<_> = asked.collect();
+    let mut asked: Vec<_> = asked.collect();
+    if route.limit_headers != LimitHeaders::Ietf10 {
+        // The libraries know no such limits.
+        asked.retain(|asked| !asked.limit.strategy.is_concurrent());
+    }
     let refuses = matches!(outcome, Outcome::Limited { .. });
     match route.limit_headers {
         _ if asked.is_empty() => Vec::new(),
@@ -127,6 +131,8 @@ fn ietf(policy: &Policy, route: &Route, asked: &[Asked<'_>], refuses: bool, now:
 /// What every request costs; `None` where that is not known beforehand, so that no number of requests can be told.
 fn per_request(limit: &Limit) -> Option<u64> {
     match limit.cost {
+        // A quota over time says nothing of requests in flight.
+        _ if limit.strategy.is_concurrent() => None,
         Cost::Fixed(cost) if cost > 0 && !limit.settles => Some(cost),
         Cost::Fixed(_) | Cost::Given(_) => None,
     }
@@ -140,7 +146,10 @@ fn refill(limit: &Limit) -> u64 {
             let seconds = u128::from(window) * u128::from(burst);
             u64::try_from(seconds.div_ceil(u128::from(limit.rate.amount.max(1)))).unwrap_or(u64::MAX)
         }
-        Strategy::FixedWindow | Strategy::MovingWindow | Strategy::SlidingWindowCounter => window,
+        Strategy::FixedWindow
+        | Strategy::MovingWindow
+        | Strategy::SlidingWindowCounter
+        | Strategy::Concurrent { .. } => window,
     }
 }
 
@@ -158,7 +167,7 @@ impl Asked<'_> {
         match limit.strategy {
             _ if cost > limit.strategy.most(&limit.rate) || limit.rate.amount == 0 => window,
             _ if hit.admitted && cost <= hit.remaining => 0,
-            Strategy::FixedWindow => seconds.ceil() as u64,
+            Strategy::FixedWindow | Strategy::Concurrent { .. } => seconds.ceil() as u64,
             // At the very end of their windows both still count what is about to leave.
             Strategy::MovingWindow if next => seconds.floor() as u64 + 1,
             Strategy::MovingWindow => window + 1,

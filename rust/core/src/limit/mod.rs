@@ -77,6 +77,12 @@ pub enum Strategy {
         /// Cells that may be taken at once; at least 1.
         burst: u64,
     },
+    /// Requests in flight, at most the rate's amount. A hit takes places until the request is done, so time plays no
+    /// part; the rate's window is what a refused client is told to wait.
+    Concurrent {
+        /// How the bound follows what is measured; the rate's amount is then what it never exceeds.
+        adaptive: Option<adaptive::Adaptive>,
+    },
 }
 
 impl Strategy {
@@ -87,13 +93,21 @@ impl Strategy {
             Self::MovingWindow => "moving-window",
             Self::SlidingWindowCounter => "sliding-window-counter",
             Self::Gcra { .. } => "gcra",
+            Self::Concurrent { .. } => "concurrent",
         }
+    }
+
+    /// Whether what is taken comes back when the request is done.
+    pub fn is_concurrent(&self) -> bool {
+        matches!(self, Self::Concurrent { .. })
     }
 
     /// The most that one hit can ever be granted.
     pub fn most(&self, rate: &Rate) -> u64 {
         match self {
-            Self::FixedWindow | Self::MovingWindow | Self::SlidingWindowCounter => rate.amount,
+            Self::FixedWindow | Self::MovingWindow | Self::SlidingWindowCounter | Self::Concurrent { .. } => {
+                rate.amount
+            }
             Self::Gcra { burst } => *burst,
         }
     }

@@ -1,7 +1,7 @@
 //! `[limits.NAME]`: the named limits and who is counted.
 
 use super::file::{Element, Item, Section};
-use super::{Route, Store, file::File};
+use super::{Route, Store, file::File, strategy};
 use crate::key::{KeyPart, KeyTemplate, OnMissing};
 use crate::limit::cost::MAX_COST;
 use crate::limit::{Cost, Flavour, Limit, LimitId, Rate, Strategy};
@@ -63,34 +63,17 @@ fn entry<'a>(item: &Item<'a>, id: LimitId, store: &Store) -> Entry<'a> {
     {
         entry.unanswered = parts.iter().find(|(_, part)| may_be_absent(part)).map(|&(text, _)| (text, key.at));
     }
-    let rate = section.require("rate", "for example rate = \"60/minute\"").and_then(|item| rate(&item));
-    let strategy = strategy(&section);
-    if let (Some(rate), Some(strategy)) = (&rate, strategy)
-        && let Some(item) = section.get("rate")
-        && let Some(advice) = too_large(rate, &strategy, store)
-    {
-        item.complain(format_args!("is \"{rate}\""), advice);
-    }
-    let cost = section.get("cost").map_or(Some(Cost::default()), |item| cost(&item, rate.as_ref().zip(strategy)));
-    let settles = section.get("settles").map_or(Some(false), |item| item.boolean());
+    let counted = strategy::read(&section, store);
+    let cost = section.get("cost").map_or(Some(Cost::default()), |item| cost(&item, counted));
+    let settles = section.get("settles").map_or(Some(false), |item| settles(&item, counted));
     section.finish();
-    if let (Some(parts), Some(rate), Some(strategy), Some(cost), Some(settles)) = (parts, rate, strategy, cost, settles)
-    {
+    if let (Some(parts), Some((rate, strategy)), Some(cost), Some(settles)) = (parts, counted, cost, settles) {
         let parts = parts.into_iter().map(|(_, part)| part).collect();
         let key = KeyTemplate { parts, on_missing: on_missing.unwrap_or(OnMissing::Skip) };
         entry.limit =
             Some(Limit { id, name: item.key.into(), rate, strategy, flavour: Flavour::default(), key, cost, settles });
     }
     entry
-}
-
-/// Why a rate cannot be counted: by its strategy at all, or in the store.
-fn too_large(rate: &Rate, strategy: &Strategy, store: &Store) -> Option<String> {
-    if let Err(why) = strategy.check(rate) {
-        return Some(format!("{why} for this strategy, which keeps a stamp for each hit"));
-    }
-    let most = store.most(strategy).filter(|&most| rate.amount > most)?;
-    Some(format!("{}:// counts amounts up to {most} by {}", store.scheme(), strategy.name()))
 }
 
 fn may_be_absent(part: &KeyPart) -> bool {
@@ -183,19 +166,8 @@ fn on_missing(section: &Section<'_>, parts: Option<&[(&str, KeyPart)]>) -> Optio
     }
 }
 
-fn rate(item: &Item<'_>) -> Option<Rate> {
-    let text = item.text()?;
-    match text.parse::<Rate>() {
-        Ok(rate) => Some(rate),
-        Err(why) => {
-            item.complain(format_args!("is \"{}\"", text.escape_debug()), why.to_string());
-            None
-        }
-    }
-}
-
 /// A number, or the name of a given one. `limit`: what the cost has to fit, if that is known.
-fn cost(item: &Item<'_>, limit: Option<(&Rate, Strategy)>) -> Option<Cost> {
+fn cost(item: &Item<'_>, limit: Option<(Rate, Strategy)>) -> Option<Cost> {
     if let Some(text) = item.raw().as_str() {
         let name = text.strip_prefix("given:").filter(|name| is_token(name));
         if name.is_none() {
@@ -206,7 +178,7 @@ fn cost(item: &Item<'_>, limit: Option<(&Rate, Strategy)>) -> Option<Cost> {
     }
     let cost = item.whole(0, MAX_COST)?;
     if let Some((rate, strategy)) = limit
-        && let most = strategy.most(rate)
+        && let most = strategy.most(&rate)
         && cost > most
     {
         let advice = "no request would ever be granted: lower the cost, or raise what it is taken from";
@@ -215,32 +187,12 @@ fn cost(item: &Item<'_>, limit: Option<(&Rate, Strategy)>) -> Option<Cost> {
     Some(Cost::Fixed(cost))
 }
 
-fn strategy(section: &Section<'_>) -> Option<Strategy> {
-    let choices = [
-        ("fixed-window", Strategy::FixedWindow),
-        ("moving-window", Strategy::MovingWindow),
-        ("sliding-window-counter", Strategy::SlidingWindowCounter),
-        ("gcra", Strategy::Gcra { burst: 0 }),
-    ];
-    let item = section.require("strategy", "use one of: fixed-window, moving-window, sliding-window-counter, gcra");
-    let burst = section.get("burst");
-    let item = item?;
-    let strategy = item.choice(&choices)?;
-    match (strategy, burst) {
-        (Strategy::Gcra { .. }, None) => {
-            let advice = "add how many may come at once: burst = 10";
-            item.complain("is \"gcra\" and burst is missing", advice.to_owned());
-            None
-        }
-        (Strategy::Gcra { .. }, Some(burst)) => burst.whole(1, u32::MAX.into()).map(|burst| Strategy::Gcra { burst }),
-        (_, Some(burst)) => {
-            let name = item.raw().as_str().unwrap_or_default();
-            let what = format!("contradicts strategy = \"{name}\" on line {}", item.line());
-            burst.complain(what, "only \"gcra\" has a burst: remove it".to_owned());
-            None
-        }
-        (strategy, None) => Some(strategy),
+fn settles(item: &Item<'_>, limit: Option<(Rate, Strategy)>) -> Option<bool> {
+    let settles = item.boolean()?;
+    if settles && matches!(limit, Some((_, Strategy::Concurrent { .. }))) {
+        item.complain("contradicts strategy = \"concurrent\": places come back by themselves", "remove it".to_owned());
     }
+    Some(settles)
 }
 
 impl<'a> Limits<'a> {

@@ -32,6 +32,7 @@ mod routes;
 mod rule;
 mod store;
 mod store_url;
+mod strategy;
 mod suggest;
 mod target;
 mod text;

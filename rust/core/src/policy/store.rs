@@ -196,6 +196,7 @@ impl Store {
             Strategy::MovingWindow => MOST_SHARED_STAMPS,
             Strategy::SlidingWindowCounter => (1 << 32) - 2,
             Strategy::Gcra { .. } => 1 << 43,
+            Strategy::Concurrent { .. } => return None,
         })
     }
 }

@@ -1,0 +1,98 @@
+//! How a limit counts: `strategy` and what goes with it.
+
+use super::file::{Item, Section};
+use super::store::Store;
+use crate::limit::adaptive::Adaptive;
+use crate::limit::rate::Unit;
+use crate::limit::{Rate, Strategy};
+
+/// Most requests of a key in flight: each is a connection, and no service has more.
+const MOST_IN_FLIGHT: u64 = 1_000_000;
+
+/// Reads strategy and rate of a limit. Of requests in flight the rate is the amount alone.
+pub(super) fn read(section: &Section<'_>, store: &Store) -> Option<(Rate, Strategy)> {
+    let choices = [
+        ("fixed-window", Strategy::FixedWindow),
+        ("moving-window", Strategy::MovingWindow),
+        ("sliding-window-counter", Strategy::SlidingWindowCounter),
+        ("gcra", Strategy::Gcra { burst: 0 }),
+        ("concurrent", Strategy::Concurrent { adaptive: None }),
+    ];
+    let advice = "use one of: fixed-window, moving-window, sliding-window-counter, gcra, concurrent";
+    let item = section.require("strategy", advice);
+    let strategy = item.as_ref().and_then(|item| item.choice(&choices));
+    let (burst, most, adaptive) = (section.get("burst"), section.get("most"), section.get("adaptive"));
+    let (Some(item), Some(strategy)) = (item, strategy) else {
+        // A rate is read all the same, for its own errors.
+        section.get("rate").and_then(|item| rate(&item));
+        return None;
+    };
+    let only = |what: Option<Item<'_>>, advice: &str| {
+        let Some(what) = what else { return Some(()) };
+        let name = item.raw().as_str().unwrap_or_default();
+        let message = format!("contradicts strategy = \"{name}\" on line {}", item.line());
+        what.complain(message, advice.to_owned());
+        None
+    };
+    if let Strategy::Concurrent { .. } = strategy {
+        only(section.get("rate"), "requests in flight have no rate: remove it")?;
+        only(burst, "only \"gcra\" has a burst: remove it")?;
+        return concurrent(section, most, adaptive);
+    }
+    let rate = section.require("rate", "for example rate = \"60/minute\"").and_then(|item| rate(&item));
+    only(most, "only \"concurrent\" has it: remove it")?;
+    only(adaptive, "only \"concurrent\" adapts: remove it")?;
+    let strategy = match (strategy, burst) {
+        (Strategy::Gcra { .. }, None) => {
+            let advice = "add how many may come at once: burst = 10";
+            item.complain("is \"gcra\" and burst is missing", advice.to_owned());
+            None
+        }
+        (Strategy::Gcra { .. }, Some(burst)) => burst.whole(1, u32::MAX.into()).map(|burst| Strategy::Gcra { burst }),
+        (strategy, burst) => only(burst, "only \"gcra\" has a burst: remove it").map(|()| strategy),
+    };
+    let (rate, strategy) = rate.zip(strategy)?;
+    if let Some(item) = section.get("rate")
+        && let Some(advice) = too_large(&rate, &strategy, store)
+    {
+        item.complain(format_args!("is \"{rate}\""), advice);
+    }
+    Some((rate, strategy))
+}
+
+fn concurrent(section: &Section<'_>, most: Option<Item<'_>>, adaptive: Option<Item<'_>>) -> Option<(Rate, Strategy)> {
+    let adaptive = match adaptive {
+        None => Some(None),
+        Some(item) => {
+            let choices = [Adaptive::Aimd, Adaptive::Gradient2].map(|adaptive| (adaptive.name(), adaptive));
+            item.choice(&choices).map(Some)
+        }
+    };
+    let Some(most) = most else {
+        section
+            .complain("is \"concurrent\" and most is missing", "add how many may be in flight: most = 10".to_owned());
+        return None;
+    };
+    let amount = most.whole(1, MOST_IN_FLIGHT)?;
+    Some((Rate { amount, multiples: 1, unit: Unit::Second }, Strategy::Concurrent { adaptive: adaptive? }))
+}
+
+fn rate(item: &Item<'_>) -> Option<Rate> {
+    let text = item.text()?;
+    match text.parse::<Rate>() {
+        Ok(rate) => Some(rate),
+        Err(why) => {
+            item.complain(format_args!("is \"{}\"", text.escape_debug()), why.to_string());
+            None
+        }
+    }
+}
+
+/// Why a rate cannot be counted: by its strategy at all, or in the store.
+fn too_large(rate: &Rate, strategy: &Strategy, store: &Store) -> Option<String> {
+    if let Err(why) = strategy.check(rate) {
+        return Some(format!("{why} for this strategy, which keeps a stamp for each hit"));
+    }
+    let most = store.most(strategy).filter(|&most| rate.amount > most)?;
+    Some(format!("{}:// counts amounts up to {most} by {}", store.scheme(), strategy.name()))
+}
