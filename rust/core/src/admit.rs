@@ -10,7 +10,8 @@ use crate::{Request, Scratch, Timestamp, body, client, head, target};
 ///
 /// Writes the normalised parts, the charges and the rules that changed something into `scratch`, which it clears first.
 /// A refusal by one of several limits leaves the earlier ones consumed, as the services do that call `limits` one
-/// limit after the other.
+/// limit after the other. Places in flight come back with any refusal; else they are the caller's to give back
+/// ([`Scratch::places`]), also where the control must judge: its answer is in flight.
 ///
 /// # Errors
 ///
@@ -26,8 +27,15 @@ pub fn admit(
 ) -> Result<Outcome, Unsupported> {
     scratch.clear();
     let route = policy.route(route);
-    steps(policy, route, limiter, request, now, scratch)
-        .or_else(|stop| stop.answer(route.outside).map(Outcome::Invalid))
+    let decided = steps(policy, route, limiter, request, now, scratch)
+        .or_else(|stop| stop.answer(route.outside).map(Outcome::Invalid));
+    if matches!(decided, Ok(Outcome::Limited { .. } | Outcome::Invalid(_))) {
+        // What is refused is not in flight.
+        scratch.places(policy).for_each(|taken| {
+            limiter.finish(policy.limit(taken.limit), taken.key, taken.cost, None);
+        });
+    }
+    decided
 }
 
 fn steps(

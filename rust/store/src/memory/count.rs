@@ -1,8 +1,9 @@
 //! One key's state, whichever its strategy.
 
 use crossfade_core::Timestamp;
+use crossfade_core::limit::adaptive::{Adaptive, Sample};
 use crossfade_core::limit::{
-    Flavour, Hit, Limit, LimitId, Rate, Strategy, Window, fixed_window, gcra, moving_window, sliding_window,
+    Flavour, Hit, Limit, LimitId, Rate, Strategy, Window, concurrent, fixed_window, gcra, moving_window, sliding_window,
 };
 
 use super::ring::Ring;
@@ -26,7 +27,15 @@ impl Terms {
         match self.strategy {
             Strategy::Gcra { burst } => burst,
             Strategy::MovingWindow => moving_window::amount(&self.rate),
-            Strategy::FixedWindow | Strategy::SlidingWindowCounter => self.rate.amount,
+            Strategy::FixedWindow | Strategy::SlidingWindowCounter | Strategy::Concurrent { .. } => self.rate.amount,
+        }
+    }
+
+    /// How the bound on requests in flight adapts.
+    fn adaptive(&self) -> Option<Adaptive> {
+        match self.strategy {
+            Strategy::Concurrent { adaptive } => adaptive,
+            _ => None,
         }
     }
 }
@@ -39,6 +48,8 @@ pub(crate) enum Count {
     Sliding(sliding_window::State),
     // As bytes: a whole `u128` would align every entry to 16.
     Gcra([u8; 16]),
+    // Elsewhere: with what is learnt it is larger than the others, and such keys are few.
+    Concurrent(Box<concurrent::State>),
 }
 
 impl Count {
@@ -49,6 +60,7 @@ impl Count {
             Strategy::MovingWindow => Self::Moving(Ring::default()),
             Strategy::SlidingWindowCounter => Self::Sliding(sliding_window::State::default()),
             Strategy::Gcra { .. } => Self::Gcra([0; 16]),
+            Strategy::Concurrent { .. } => Self::Concurrent(Box::default()),
         }
     }
 
@@ -64,6 +76,11 @@ impl Count {
             Self::Sliding(state) => {
                 let (next, admitted) = sliding_window::hit(*state, rate, cost, now);
                 *state = next;
+                admitted
+            }
+            Self::Concurrent(state) => {
+                let (next, admitted) = concurrent::hit(**state, rate.amount, terms.adaptive(), cost);
+                **state = next;
                 admitted
             }
             Self::Gcra(paid) => match gcra::hit(cells(*paid), rate, terms.most(), cost, now) {
@@ -89,6 +106,7 @@ impl Count {
             Self::Moving(ring) => moving_window::grants(ring, rate, cost, now),
             Self::Sliding(state) => sliding_window::grants(*state, rate, cost, now),
             Self::Gcra(paid) => gcra::grants(cells(*paid), rate, terms.most(), cost, now),
+            Self::Concurrent(state) => concurrent::hit(**state, rate.amount, terms.adaptive(), cost).1,
         }
     }
 
@@ -116,6 +134,7 @@ impl Count {
             Self::Moving(ring) => moving_window::take(ring, rate, cost, now),
             Self::Sliding(state) => *state = sliding_window::take(*state, rate, cost, now),
             Self::Gcra(paid) => *paid = bytes(gcra::take(cells(*paid), rate, terms.most(), cost, now)),
+            Self::Concurrent(state) => **state = concurrent::take(**state, cost),
         }
     }
 
@@ -127,6 +146,14 @@ impl Count {
             Self::Moving(ring) => moving_window::give_back(ring, cost, at),
             Self::Sliding(state) => *state = sliding_window::give_back(*state, rate, cost, at),
             Self::Gcra(paid) => *paid = bytes(gcra::give_back(cells(*paid), rate, terms.most(), cost, at, now)),
+            Self::Concurrent(_) => self.finish(terms, cost, None),
+        }
+    }
+
+    /// Gives back `cost` places of requests in flight.
+    pub(crate) fn finish(&mut self, terms: &Terms, cost: u64, sample: Option<Sample>) {
+        if let Self::Concurrent(state) = self {
+            **state = concurrent::finish(**state, terms.rate.amount, terms.adaptive(), cost, sample);
         }
     }
 
@@ -136,7 +163,7 @@ impl Count {
         match self {
             Self::Moving(ring) => moving_window::test(ring, rate, cost, now),
             Self::Sliding(state) => sliding_window::test(*state, rate, cost, now),
-            Self::Fixed(_) | Self::Gcra(_) => self.grants(terms, cost, now),
+            Self::Fixed(_) | Self::Gcra(_) | Self::Concurrent(_) => self.grants(terms, cost, now),
         }
     }
 
@@ -147,6 +174,7 @@ impl Count {
             Self::Moving(ring) => moving_window::peek(ring, rate, now),
             Self::Sliding(state) => sliding_window::peek(*state, rate, now),
             Self::Gcra(paid) => gcra::peek(cells(*paid), rate, terms.most(), now),
+            Self::Concurrent(state) => concurrent::peek(state, rate, terms.adaptive(), now),
         }
     }
 
@@ -158,6 +186,7 @@ impl Count {
             Self::Moving(ring) => moving_window::is_over(ring, rate, now),
             Self::Sliding(state) => state.is_over(rate, now),
             Self::Gcra(paid) => cells(*paid).is_over(rate, now),
+            Self::Concurrent(state) => state.is_over(),
         }
     }
 

@@ -21,6 +21,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crossfade_core::Timestamp;
+use crossfade_core::limit::adaptive::Sample;
 use crossfade_core::limit::{Charged, Hit, Limit, LimitCharge, LimitId, Limiter, Window};
 
 use shard::Shard;
@@ -144,6 +145,11 @@ impl Limiter for Memory {
         } else {
             shard.update(hash, limit, key, now, |count, terms| count.take(terms, cost - charged.cost, now));
         }
+    }
+
+    fn finish(&self, limit: &Limit, key: &[u8], cost: u64, sample: Option<Sample>) {
+        let hash = self.hash(limit.id, key);
+        self.shard(hash).look(hash, limit, key, |count, terms| count.finish(terms, cost, sample));
     }
 
     fn reset(&self, limit: &Limit, key: &[u8]) {

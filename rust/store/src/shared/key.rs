@@ -31,6 +31,7 @@ impl Seed {
             Strategy::MovingWindow => (2, 0),
             Strategy::SlidingWindowCounter => (3, 0),
             Strategy::Gcra { burst } => (4, burst),
+            Strategy::Concurrent { .. } => (5, 0),
         };
         let unit = match unit {
             Unit::Second => 1,
