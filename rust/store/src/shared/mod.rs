@@ -7,6 +7,7 @@
 //! | `map` | the file as memory: all `unsafe` |
 //! | `atomic` | what is ever done to a word |
 //! | `key` | fingerprints |
+//! | `ring` | a moving window: a state and its stamps |
 //! | `rings` | where the tables of moving windows are |
 //! | `error` | why a table cannot be used |
 
@@ -17,6 +18,8 @@ mod group;
 mod key;
 mod layout;
 mod map;
+#[allow(dead_code, unused_imports)]
+mod ring;
 mod rings;
 
 use std::path::Path;
