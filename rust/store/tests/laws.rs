@@ -36,6 +36,10 @@ fn strategy() -> impl Generator<Value = Strategy> {
     prop::sample::select(STRATEGIES.to_vec())
 }
 
+fn flavour() -> impl Generator<Value = Flavour> {
+    prop::sample::select(vec![Flavour::Memory, Flavour::Redis])
+}
+
 /// Microseconds between two hits: often none, or exactly to the end of a window.
 fn gap() -> impl Generator<Value = u64> {
     prop_oneof![Just(0), Just(500_000), Just(1_000_000), 0u64..400_000]
@@ -96,10 +100,12 @@ proptest! {
     /// All or none: granted charges count as hits one after the other would, a refusal changes nothing that is ever seen.
     #[test]
     fn all_or_none(
-        strategies in prop::collection::vec(strategy(), 3),
+        strategies in prop::collection::vec((strategy(), flavour()), 3),
         rounds in prop::collection::vec((prop::collection::vec((0usize..3, 0u8..2, 0u64..3), 0..5), gap()), 1..40),
     ) {
-        let limits: Vec<_> = (0..).zip(strategies).map(|(id, strategy)| limit(id, "3/second", strategy)).collect();
+        let limits: Vec<_> = (0..).zip(strategies).map(|(id, (strategy, flavour))| {
+            Limit { flavour, ..limit(id, "3/second", strategy) }
+        }).collect();
         let (memory, plain, mut hits, mut now) = (Memory::new(100), Memory::new(100), Vec::new(), 0);
         for (charges, gap) in rounds {
             now += gap;
@@ -173,6 +179,54 @@ proptest! {
         memory.settle(&limit, b"a", Charged { cost: 1, at: at(0) }, cost, at(later));
         prop_assert_eq!(memory.peek(&limit, b"a", at(later)).remaining, 0);
         prop_assert!(!memory.hit(&limit, b"a", 1, at(later)).admitted);
+    }
+}
+
+proptest! {
+    /// Who goes on from a key's state answers as who had it would have, whichever the strategy and flavour.
+    #[test]
+    fn a_state_can_be_handed_over(
+        strategy in strategy(), flavour in flavour(),
+        before in prop::collection::vec((0u64..4, gap()), 0..40), after in prop::collection::vec((0u64..4, gap()), 1..40),
+    ) {
+        let limit = Limit { flavour, ..limit(0, "3/second", strategy) };
+        let (from, to, mut now) = (Memory::new(9), Memory::new(9), 0);
+        to.hit(&limit, b"a", 3, at(now));
+        for (cost, gap) in before {
+            now += gap;
+            from.hit(&limit, b"a", cost, at(now));
+        }
+        match from.state(&limit, b"a", at(now)) {
+            Some(state) => prop_assert!(to.seed(&limit, b"a", &state, at(now))),
+            None => to.reset(&limit, b"a"),
+        }
+        for (cost, gap) in after {
+            now += gap;
+            prop_assert_eq!(from.test(&limit, b"a", cost, at(now)), to.test(&limit, b"a", cost, at(now)));
+            prop_assert_eq!(from.hit(&limit, b"a", cost, at(now)), to.hit(&limit, b"a", cost, at(now)));
+        }
+    }
+}
+
+/// A state of another strategy or flavour is not taken for one's own.
+#[test]
+fn only_a_fitting_state_is_taken() {
+    let limits = STRATEGIES.map(|strategy| limit(0, "3/second", strategy));
+    let all = || {
+        limits
+            .iter()
+            .flat_map(|limit| [Flavour::Memory, Flavour::Redis].map(|flavour| Limit { flavour, ..limit.clone() }))
+    };
+    for from in all() {
+        let memory = Memory::new(9);
+        memory.hit(&from, b"a", 1, at(0));
+        let state = memory.state(&from, b"a", at(0)).expect("a hit counts");
+        for to in all() {
+            let same_kind = from.strategy == to.strategy
+                && (from.strategy != Strategy::SlidingWindowCounter || from.flavour == to.flavour);
+            assert_eq!(memory.seed(&to, b"b", &state, at(0)), same_kind, "{from:?} {to:?}");
+        }
+        assert_eq!(memory.state(&from, b"a", at(10_000_000)), None);
     }
 }
 

@@ -16,7 +16,9 @@ pub mod headers;
 mod limiter;
 pub mod moving_window;
 pub mod rate;
+pub mod redis;
 pub mod sliding_window;
+mod state;
 
 use crate::Timestamp;
 use crate::key::KeyTemplate;
@@ -25,6 +27,7 @@ pub use cost::Cost;
 pub use headers::LimitHeaders;
 pub use limiter::{Charged, LimitCharge, Limiter, Unlimited};
 pub use rate::{Rate, RateError};
+pub use state::KeyState;
 
 /// Index of a limit in [`Policy::limits`](crate::Policy).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -22,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crossfade_core::Timestamp;
 use crossfade_core::limit::adaptive::Sample;
-use crossfade_core::limit::{Charged, Hit, Limit, LimitCharge, LimitId, Limiter, Window};
+use crossfade_core::limit::{Charged, Hit, KeyState, Limit, LimitCharge, LimitId, Limiter, Window};
 
 use shard::Shard;
 
@@ -73,6 +73,31 @@ impl Memory {
             shards: (0..shards).map(|index| Mutex::new(Shard::new(room(index)))).collect(),
             hasher: RandomState::new(),
         }
+    }
+
+    /// What is kept for `key` under `limit`; `None` for a key that is not held, of which nothing counts at `now` any
+    /// more, or whose limit bounds requests in flight.
+    pub fn state(&self, limit: &Limit, key: &[u8], now: Timestamp) -> Option<KeyState> {
+        let hash = self.hash(limit.id, key);
+        self.shard(hash).look(
+            hash,
+            limit,
+            key,
+            |count, terms| {
+                if count.is_over(terms, now) { None } else { count.state() }
+            },
+        )
+    }
+
+    /// Goes on with `key` from `state`, instead of from what is kept for it. Says whether it did: not if the state is one
+    /// of another strategy or flavour than the limit's. Of a moving window no more stamps are kept than the amount.
+    pub fn seed(&self, limit: &Limit, key: &[u8], state: &KeyState, now: Timestamp) -> bool {
+        if !state.fits(limit) {
+            return false;
+        }
+        let hash = self.hash(limit.id, key);
+        self.shard(hash).update(hash, limit, key, now, |count, terms| count.seed(terms, state));
+        true
     }
 
     /// How many keys are held.
