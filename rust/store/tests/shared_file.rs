@@ -6,9 +6,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crossfade_store::Shared;
-use crossfade_store::shared::{Opened, Options, Outdated, Problem, path_of};
+use crossfade_store::shared::{OnFull, Opened, Options, Outdated, Problem, path_of};
 
-const SMALL: Options = Options { keys: 1_000, ring_bytes: 4096 };
+const SMALL: Options = Options { keys: 1_000, ring_bytes: 4096, on_full: OnFull::Share };
 
 /// A place of its own for one test, removed with it.
 struct Place(PathBuf);

@@ -7,6 +7,7 @@ use crossfade_core::limit::{
     Flavour, Hit, KeyState, Limit, LimitId, Rate, Strategy, Window, concurrent, fixed_window, gcra, moving_window,
     redis, sliding_window,
 };
+use moving_window::Log;
 
 use super::ring::Ring;
 
@@ -14,9 +15,9 @@ use super::ring::Ring;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Terms {
     pub(crate) id: LimitId,
-    rate: Rate,
-    strategy: Strategy,
-    flavour: Flavour,
+    pub(crate) rate: Rate,
+    pub(crate) strategy: Strategy,
+    pub(crate) flavour: Flavour,
 }
 
 impl Terms {
@@ -25,7 +26,7 @@ impl Terms {
     }
 
     /// The most that can be granted at once.
-    fn most(&self) -> u64 {
+    pub(crate) fn most(&self) -> u64 {
         match self.strategy {
             Strategy::Gcra { burst } => burst,
             Strategy::MovingWindow => moving_window::amount(&self.rate),
@@ -42,11 +43,11 @@ impl Terms {
     }
 }
 
-/// The state of one key.
+/// The state of one key. Where the stamps of a moving window are is the store's affair.
 #[derive(Debug)]
-pub(crate) enum Count {
+pub(crate) enum Count<R = Ring> {
     Fixed(fixed_window::State),
-    Moving(Ring),
+    Moving(R),
     Sliding(sliding_window::State),
     // As bytes: a whole `u128` would align every entry to 16.
     Gcra([u8; 16]),
@@ -71,7 +72,9 @@ impl Count {
             (Strategy::SlidingWindowCounter, Flavour::Redis) => Self::RedisSliding(Default::default()),
         }
     }
+}
 
+impl<R: Log> Count<R> {
     pub(crate) fn hit(&mut self, terms: &Terms, cost: u64, now: Timestamp) -> Hit {
         let rate = &terms.rate;
         let admitted = match self {

@@ -10,7 +10,7 @@
 //! | `ring` | the stamps of a moving window |
 //! | `together` | several charges, all or none |
 
-mod count;
+pub(crate) mod count;
 mod key;
 mod ring;
 mod shard;

@@ -5,9 +5,10 @@
 
 use std::hash::Hasher;
 
-use crossfade_core::limit::rate::Unit;
-use crossfade_core::limit::{Limit, Rate, Strategy};
+use crossfade_core::limit::{Limit, Rate};
 use siphasher::sip128::{Hasher128, SipHasher13};
+
+use super::directory;
 
 /// The key of the fingerprints.
 #[derive(Debug, Clone, Copy)]
@@ -26,23 +27,9 @@ impl Seed {
     /// The digest of a limit: its name, strategy, rate and burst.
     pub(crate) fn limit(&self, limit: &Limit) -> u64 {
         let Rate { amount, multiples, unit } = limit.rate;
-        let (strategy, burst) = match limit.strategy {
-            Strategy::FixedWindow => (1, 0),
-            Strategy::MovingWindow => (2, 0),
-            Strategy::SlidingWindowCounter => (3, 0),
-            Strategy::Gcra { burst } => (4, burst),
-            Strategy::Concurrent { .. } => (5, 0),
-        };
-        let unit = match unit {
-            Unit::Second => 1,
-            Unit::Minute => 2,
-            Unit::Hour => 3,
-            Unit::Day => 4,
-            Unit::Month => 5,
-            Unit::Year => 6,
-        };
+        let (strategy, burst) = directory::code(&limit.strategy);
         let mut hasher = self.hasher();
-        [strategy, burst, amount, multiples, unit].into_iter().for_each(|term| hasher.write_u64(term));
+        [strategy, burst, amount, multiples, unit.seconds()].into_iter().for_each(|term| hasher.write_u64(term));
         hasher.write(limit.name.as_bytes());
         hasher.finish128().h1.max(1)
     }

@@ -14,6 +14,8 @@ use std::sync::atomic::AtomicU64;
 
 use portable_atomic::AtomicU128;
 
+use super::group::Group;
+
 /// What the memory may be seen as.
 ///
 /// # Safety
@@ -27,6 +29,8 @@ unsafe impl Cell for AtomicU64 {}
 unsafe impl Cell for AtomicU128 {}
 // SAFETY: any number of the same.
 unsafe impl<T: Cell, const N: usize> Cell for [T; N] {}
+// SAFETY: `repr(C)`, of atomics alone.
+unsafe impl Cell for Group<AtomicU64, AtomicU128> {}
 
 /// A whole file, mapped until this is dropped.
 #[derive(Debug)]

@@ -2,47 +2,85 @@
 //!
 //! | module | what it owns |
 //! |---|---|
+//! | `limiter` | what a service sees: hits, and all else that a limiter does |
+//! | `table` | finding a key's count, changing it, and who gets no room |
+//! | `group` | where a key can be, and how it gets there without a lock |
+//! | `word` | a count as one word |
+//! | `key` | fingerprints |
+//! | `directory` | the limits that the file knows |
+//! | `counters` | what happened so far |
+//! | `rings` | where the tables of moving windows are |
 //! | `file` | finding the file, or making it whole before anybody sees it |
 //! | `layout` | what stands where in it |
-//! | `map` | the file as memory: all `unsafe` |
 //! | `atomic` | what is ever done to a word |
-//! | `key` | fingerprints |
 //! | `ring` | a moving window: a state and its stamps |
-//! | `rings` | where the tables of moving windows are |
+//! | `map` | the file as memory: all `unsafe` |
 //! | `error` | why a table cannot be used |
 
 mod atomic;
+mod counters;
+mod directory;
 mod error;
 mod file;
 mod group;
 mod key;
 mod layout;
+mod limiter;
 mod map;
 #[allow(dead_code, unused_imports)]
 mod ring;
 mod rings;
+mod table;
+mod word;
 
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
+use crossfade_core::Timestamp;
+use crossfade_core::limit::{Hit, Limit};
+pub use crossfade_core::policy::OnFull;
+
+use crate::memory::Memory;
+use crate::memory::count::Count;
+
+pub use counters::Stats;
 pub use error::{Error, Problem};
 pub use file::{Opened, Outdated, path_of};
 
-/// How large a table is.
+/// One key's count, wherever it is kept.
+pub(crate) type Counted = Count;
+
+/// How large a table is, and what it does where it is too small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Keys that there is room for: those whose windows are not over.
     pub keys: u64,
     /// Bytes for the stamps of moving windows.
     pub ring_bytes: u64,
+    /// What a key gets that finds no room, as all keys whose place it could take are being refused. Each process may have its
+    /// own.
+    pub on_full: OnFull,
 }
 
 /// Counts that all processes of a host share.
+///
+/// A key is the limit – its name and all terms – and the bytes, known by 128 bits of a hash that is keyed by chance. As in
+/// [`Memory`], changed terms start over with fresh counts. Limits of requests in flight are not shared: each process counts its
+/// own.
 #[derive(Debug)]
 pub struct Shared {
     map: map::Map,
+    layout: layout::Layout,
     seed: key::Seed,
     opened: Opened,
     identity: (u64, u64),
+    known: directory::Known,
+    on_full: OnFull,
+    // Requests in flight end with the process that serves them: each process counts its own.
+    in_flight: Memory,
+    hits: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Shared {
@@ -54,7 +92,18 @@ impl Shared {
     pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
         let layout = layout::Layout::new(options.keys, options.ring_bytes);
         let file::Open { map, header, opened, identity } = file::open(path, layout)?;
-        Ok(Self { map, seed: key::Seed(header.seed), opened, identity })
+        Ok(Self {
+            map,
+            layout,
+            seed: key::Seed(header.seed),
+            opened,
+            identity,
+            known: directory::Known::new(),
+            on_full: options.on_full,
+            in_flight: Memory::new(usize::try_from(options.keys).unwrap_or(usize::MAX)),
+            hits: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        })
     }
 
     /// How it came to be open.
@@ -66,5 +115,82 @@ impl Shared {
     /// now count elsewhere.
     pub fn is_current(&self, path: &Path) -> bool {
         file::identity(path).is_ok_and(|identity| identity == self.identity)
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> Stats {
+        counters::stats(self.counters(), self.hits.load(Relaxed), self.refused.load(Relaxed))
+    }
+
+    /// How many keys are held whose windows are not over at `now`. Reads the whole table.
+    pub fn count_keys(&self, now: Timestamp) -> u64 {
+        self.table(now).count_keys()
+    }
+
+    /// Until when the counts under `limit` are cold, in all processes; the epoch if nobody said.
+    pub fn cold_until(&self, limit: &Limit) -> Timestamp {
+        directory::cold_until(self.line(limit))
+    }
+
+    /// Says that the counts under `limit` are cold until then, or later if another process said so.
+    pub fn cool(&self, limit: &Limit, until: Timestamp) {
+        directory::cool(self.line(limit), until);
+    }
+
+    /// Forgets all keys of all limits, for all processes at once.
+    pub fn reset_all(&self) {
+        self.table(Timestamp::default()).sweep();
+        self.generation().fetch_add(1, SeqCst);
+    }
+
+    /// Where the limit has a line. Those that the file has none for share the last one.
+    fn line(&self, limit: &Limit) -> &directory::Line {
+        &self.lines()[usize::from(self.listed(limit).index)]
+    }
+
+    #[inline]
+    fn listed(&self, limit: &Limit) -> directory::Listed {
+        self.known.of(limit, || directory::list(self.lines(), &self.seed, limit))
+    }
+
+    fn lines(&self) -> &[directory::Line] {
+        self.map.cells(layout::LIMITS, layout::MOST_LIMITS + 1)
+    }
+
+    fn counters(&self) -> &[AtomicU64] {
+        self.map.cells(layout::COUNTERS, counters::EVENTS)
+    }
+
+    fn generation(&self) -> &AtomicU64 {
+        &self.map.cells(layout::GENERATION, 1)[0]
+    }
+
+    fn groups(&self, at: u64, groups: u64) -> &[table::Group] {
+        self.map.cells(at as usize, groups as usize)
+    }
+
+    #[inline]
+    fn table(&self, now: Timestamp) -> table::Table<'_> {
+        let layout = &self.layout;
+        table::Table {
+            seed: self.seed,
+            generation: self.generation().load(SeqCst),
+            now,
+            lines: self.lines(),
+            counters: self.counters(),
+            groups: self.groups(layout.groups_at(), layout.groups),
+            overflow: self.groups(layout.overflow_at(), layout.overflow_groups()),
+            on_full: self.on_full,
+        }
+    }
+
+    /// Counts a hit of this process.
+    #[inline]
+    fn note(&self, hit: Hit) -> Hit {
+        self.hits.fetch_add(1, Relaxed);
+        if !hit.admitted {
+            self.refused.fetch_add(1, Relaxed);
+        }
+        hit
     }
 }

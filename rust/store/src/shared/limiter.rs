@@ -1,0 +1,150 @@
+//! What a service sees of a shared table: hits, and all else that a limiter does.
+
+use crossfade_core::Timestamp;
+use crossfade_core::limit::adaptive::Sample;
+use crossfade_core::limit::{Charged, Hit, Limit, LimitCharge, Limiter, Strategy, Window};
+
+use super::counters::{self, Event};
+use super::group::Loss;
+use super::{Counted, Shared};
+use crate::memory::count::Terms;
+
+impl Shared {
+    /// Lets `step` change the count of a key. If there is no room for it, nothing is changed, and what is in the way is said.
+    #[inline]
+    fn change<T>(
+        &self,
+        limit: &Limit,
+        key: &[u8],
+        now: Timestamp,
+        step: impl Fn(&mut Counted, &Terms) -> T,
+    ) -> Result<T, Loss> {
+        let table = self.table(now);
+        let listed = self.listed(limit);
+        if limit.strategy == Strategy::MovingWindow {
+            // No ring for it.
+            counters::count(table.counters, Event::RingsFull);
+            return Err(Loss { used: 1.0, until: now.seconds() + limit.rate.window() as f64 });
+        }
+        table.change(&listed, key, step)
+    }
+
+    /// Lets `step` see the count of a key, and change it if there is one.
+    #[inline]
+    fn look<T>(&self, limit: &Limit, key: &[u8], now: Timestamp, step: impl Fn(&mut Counted, &Terms) -> T) -> T {
+        self.table(now).look(&self.listed(limit), key, step)
+    }
+
+    /// What a hit would be told, and nothing is counted.
+    fn would(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> Hit {
+        if limit.strategy.is_concurrent() {
+            let Window { remaining, reset } = self.in_flight.peek(limit, key, now);
+            return Hit { admitted: self.in_flight.test(limit, key, cost, now), remaining, reset };
+        }
+        self.look(limit, key, now, |count, terms| count.would(terms, cost, now))
+    }
+
+    /// Takes the cost if it would be granted, and else counts nothing.
+    fn take(&self, charge: &LimitCharge<'_>, now: Timestamp) -> Hit {
+        let LimitCharge { limit, key, cost } = *charge;
+        if limit.strategy.is_concurrent() {
+            return self.in_flight.hit(limit, key, cost, now);
+        }
+        let taken = self.change(limit, key, now, |count, terms| {
+            let hit = count.would(terms, cost, now);
+            if !hit.admitted {
+                return hit;
+            }
+            count.take(terms, cost, now);
+            let Window { remaining, reset } = count.peek(terms, now);
+            Hit { admitted: true, remaining, reset }
+        });
+        taken.unwrap_or_else(refusal)
+    }
+}
+
+/// What a hit is told that finds no room: it has to wait until a place is free.
+fn refusal(loss: Loss) -> Hit {
+    Hit { admitted: false, remaining: 0, reset: loss.until }
+}
+
+impl Limiter for Shared {
+    fn hit(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> Hit {
+        if limit.strategy.is_concurrent() {
+            return self.note(self.in_flight.hit(limit, key, cost, now));
+        }
+        self.note(self.change(limit, key, now, |count, terms| count.hit(terms, cost, now)).unwrap_or_else(refusal))
+    }
+
+    /// First all are looked at, then taken one by one. Another process may be faster in between: then what was taken is
+    /// given back, and for that moment others saw less left than there was.
+    fn hit_all(&self, charges: &[LimitCharge<'_>], now: Timestamp, hits: &mut Vec<Hit>) -> Result<(), usize> {
+        hits.clear();
+        for (index, charge) in charges.iter().enumerate() {
+            let LimitCharge { limit, key, .. } = *charge;
+            let same = charges[..=index].iter().filter(|other| (other.limit.id, other.key) == (limit.id, key));
+            let cost = same.fold(0u64, |sum, other| sum.saturating_add(other.cost));
+            let hit = self.would(limit, key, cost, now);
+            hits.push(hit);
+            if !hit.admitted {
+                self.note(hit);
+                return Err(index);
+            }
+        }
+        for (index, charge) in charges.iter().enumerate() {
+            let hit = self.take(charge, now);
+            if !hit.admitted {
+                self.note(hit);
+                for LimitCharge { limit, key, cost } in &charges[..index] {
+                    self.settle(limit, key, Charged { cost: *cost, at: now }, 0, now);
+                    self.finish(limit, key, *cost, None);
+                }
+                hits.truncate(index);
+                hits.push(hit);
+                return Err(index);
+            }
+            hits[index] = hit;
+        }
+        for hit in hits {
+            self.note(*hit);
+        }
+        Ok(())
+    }
+
+    fn test(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> bool {
+        if limit.strategy.is_concurrent() {
+            return self.in_flight.test(limit, key, cost, now);
+        }
+        self.look(limit, key, now, |count, terms| count.test(terms, cost, now))
+    }
+
+    fn peek(&self, limit: &Limit, key: &[u8], now: Timestamp) -> Window {
+        if limit.strategy.is_concurrent() {
+            return self.in_flight.peek(limit, key, now);
+        }
+        self.look(limit, key, now, |count, terms| count.peek(terms, now))
+    }
+
+    fn settle(&self, limit: &Limit, key: &[u8], charged: Charged, cost: u64, now: Timestamp) {
+        if limit.strategy.is_concurrent() {
+            return self.in_flight.settle(limit, key, charged, cost, now);
+        }
+        if let Some(back) = charged.cost.checked_sub(cost) {
+            self.look(limit, key, now, |count, terms| count.give_back(terms, back, charged.at, now));
+        } else {
+            // Without room there is nothing to take it from.
+            let _ = self.change(limit, key, now, |count, terms| count.take(terms, cost - charged.cost, now));
+        }
+    }
+
+    fn finish(&self, limit: &Limit, key: &[u8], cost: u64, sample: Option<Sample>) {
+        self.in_flight.finish(limit, key, cost, sample);
+    }
+
+    fn reset(&self, limit: &Limit, key: &[u8]) {
+        if limit.strategy.is_concurrent() {
+            return self.in_flight.reset(limit, key);
+        }
+        self.table(Timestamp::default()).forget(&self.listed(limit), key);
+    }
+}
