@@ -7,7 +7,6 @@ use crossfade_core::limit::{
     Flavour, Hit, KeyState, Limit, LimitId, Rate, Strategy, Window, concurrent, fixed_window, gcra, moving_window,
     redis, sliding_window,
 };
-use moving_window::Log;
 
 use super::ring::Ring;
 
@@ -54,7 +53,7 @@ pub(crate) enum Count<R = Ring> {
     // Elsewhere: with what is learnt it is larger than the others, and such keys are few.
     Concurrent(Box<concurrent::State>),
     RedisFixed(fixed_window::State),
-    RedisMoving(Ring),
+    RedisMoving(R),
     RedisSliding(redis::sliding_window::State),
 }
 
@@ -70,6 +69,21 @@ impl Count {
             (Strategy::MovingWindow, Flavour::Redis) => Self::RedisMoving(Ring::default()),
             (Strategy::SlidingWindowCounter, Flavour::Memory) => Self::Sliding(Default::default()),
             (Strategy::SlidingWindowCounter, Flavour::Redis) => Self::RedisSliding(Default::default()),
+        }
+    }
+
+    /// Goes on from a state, if it is one of the limit's strategy.
+    pub(crate) fn seed(&mut self, terms: &Terms, from: &KeyState) {
+        match (self, from) {
+            (Self::Fixed(state) | Self::RedisFixed(state), KeyState::Fixed(seed)) => *state = *seed,
+            (Self::Moving(ring) | Self::RedisMoving(ring), KeyState::Moving(stamps)) => {
+                *ring = Ring::default();
+                stamps.iter().rev().for_each(|stamp| ring.push(*stamp, 1, terms.most()));
+            }
+            (Self::Sliding(state), KeyState::Sliding(seed)) => *state = *seed,
+            (Self::RedisSliding(state), KeyState::RedisSliding(seed)) => *state = *seed,
+            (Self::Gcra(paid), KeyState::Gcra(seed)) => *paid = bytes(*seed),
+            _ => {}
         }
     }
 }
@@ -181,7 +195,7 @@ impl<R: Log> Count<R> {
     }
 
     /// [`Self::peek`], but that nobody is told that somebody looked.
-    fn seen(&self, terms: &Terms, now: Timestamp) -> Window {
+    pub(crate) fn seen(&self, terms: &Terms, now: Timestamp) -> Window {
         let rate = &terms.rate;
         match self {
             Self::Fixed(state) => fixed_window::peek(*state, rate, now),
@@ -227,21 +241,6 @@ impl<R: Log> Count<R> {
             Self::Gcra(paid) => KeyState::Gcra(cells(*paid)),
             Self::Concurrent(_) => return None,
         })
-    }
-
-    /// Goes on from a state, if it is one of the limit's strategy.
-    pub(crate) fn seed(&mut self, terms: &Terms, from: &KeyState) {
-        match (self, from) {
-            (Self::Fixed(state) | Self::RedisFixed(state), KeyState::Fixed(seed)) => *state = *seed,
-            (Self::Moving(ring) | Self::RedisMoving(ring), KeyState::Moving(stamps)) => {
-                *ring = Ring::default();
-                stamps.iter().rev().for_each(|stamp| ring.push(*stamp, 1, terms.most()));
-            }
-            (Self::Sliding(state), KeyState::Sliding(seed)) => *state = *seed,
-            (Self::RedisSliding(state), KeyState::RedisSliding(seed)) => *state = *seed,
-            (Self::Gcra(paid), KeyState::Gcra(seed)) => *paid = bytes(*seed),
-            _ => {}
-        }
     }
 }
 

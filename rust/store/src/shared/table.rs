@@ -202,7 +202,7 @@ impl Keeper for Table<'_> {
         if count.is_over(&terms, self.now) || terms.most() == 0 {
             return Loss::OVER;
         }
-        Loss { used: count.share(&terms, self.now), until: count.peek(&terms, self.now).reset }
+        Loss { used: count.share(&terms, self.now), until: count.seen(&terms, self.now).reset }
     }
 
     fn gone(&self, loss: Loss) {

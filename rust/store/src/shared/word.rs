@@ -9,7 +9,7 @@
 //! The lowest 32 bits are the tag: 8 of the generation, 10 that say which limit, 14 of the key. A word without a limit is
 //! nobody's; its highest bits are the print of the slot when it was vacated, and how often it has been since.
 
-use crossfade_core::limit::{Strategy, fixed_window, sliding_window};
+use crossfade_core::limit::{Flavour, Strategy, fixed_window, sliding_window};
 
 use super::Counted;
 use super::key::Key;
@@ -55,7 +55,7 @@ pub(crate) fn vacated(print: u64, word: u128) -> u128 {
 }
 
 /// The terms as far as a word can hold a count of theirs: a larger amount or burst counts as the largest that it holds. A policy
-/// refuses those.
+/// refuses those, and the flavour of Redis, whose answers are not to be had from a word.
 pub(crate) fn holdable(mut terms: Terms) -> Terms {
     let most = match terms.strategy {
         Strategy::FixedWindow => MOST_FIXED,
@@ -64,6 +64,7 @@ pub(crate) fn holdable(mut terms: Terms) -> Terms {
         Strategy::MovingWindow | Strategy::Concurrent { .. } => u64::MAX,
     };
     terms.rate.amount = terms.rate.amount.min(most);
+    terms.flavour = Flavour::Memory;
     if let Strategy::Gcra { burst } = &mut terms.strategy {
         // What is owed, and the time until 2106, take at most half of the word each.
         let interval = u128::from(terms.rate.window()) * 1_000_000;
@@ -83,7 +84,7 @@ pub(crate) fn pack(count: &Counted) -> u128 {
         }
         Count::Gcra(paid) => u128::from_ne_bytes(*paid).min(u128::MAX >> TAG),
         // Never in a word.
-        Count::Moving(_) | Count::Concurrent(_) => 0,
+        _ => 0,
     };
     fields << TAG
 }
