@@ -29,7 +29,7 @@ endif
 
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test test-long check bench bench-linear fuzz fmt build lint test-rust test-python stubs clean
+.PHONY: help demo test test-long check bench bench-limits bench-linear fuzz fmt build lint test-rust test-python stubs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,10 @@ check: ## The fast loop: the core's and the store's tests and lints
 
 bench: $(WHEEL)/$(STAMP) ## Decision latency of control and candidate, side by side
 	$(WHEEL)/bin/python tests/bench/decision.py --work .cache/bench
+
+bench-limits: $(WHEEL)/$(STAMP) ## One hit of a limit: limits over memory and over crossfade, and other libraries
+	$(WHEEL)/bin/pip install -q --disable-pip-version-check --target .cache/bench-packages --upgrade -r tests/bench/requirements.txt
+	PYTHONPATH=.cache/bench-packages $(WHEEL)/bin/python tests/bench/one_hit.py
 
 bench-linear: ## Size against time for requests made to be slow: none may take more than linear time
 	@mkdir -p .cache

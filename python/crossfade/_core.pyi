@@ -7,7 +7,17 @@ from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
 from _typeshed import SupportsGetItem
 
-__all__ = ["BUILD", "DEBUG", "PHONE_METADATA", "Decision", "NativeSeam", "decode_call", "encode_hello", "encode_reply"]
+__all__ = [
+    "BUILD",
+    "DEBUG",
+    "PHONE_METADATA",
+    "Decision",
+    "NativeSeam",
+    "Storage",
+    "decode_call",
+    "encode_hello",
+    "encode_reply",
+]
 
 BUILD: Final[str]
 """
@@ -175,6 +185,76 @@ class NativeSeam:
         """
         What this process knows: generation of the stage file, routes held at `shadow` for another build or policy,
         unusable files met, failures, and per route its stage and counters.
+        """
+
+@final
+class Storage:
+    """
+    Counts for the strategies of the library `limits`, which calls these methods as it calls those of its own storages.
+
+    `max_keys`: the most keys that each strategy has counts for. Time is what `time.time()` says, so whoever sets that
+    sets this too. No method releases the interpreter: each takes less than switching threads would.
+    """
+    def __new__(cls, /, *, max_keys: SupportsIndex) -> Storage: ...
+    def acquire_entry(self, /, key: str, limit: int, expiry: int, amount: int = ...) -> bool:
+        """
+        Takes `amount` entries of a moving window if `limit` allows it, and gives whether it did.
+
+        Raises ValueError for a limit above 1,048,576, because each entry is kept.
+        """
+    def acquire_sliding_window_entry(self, /, key: str, limit: int, expiry: int, amount: int = ...) -> bool:
+        """
+        Adds to a sliding window if `limit` allows it, and gives whether it did.
+        """
+    def check(self, /) -> bool:
+        """
+        Whether counts can be kept.
+        """
+    def clear(self, /, key: str) -> None:
+        """
+        Forgets a key's counter and moving window.
+        """
+    def clear_sliding_window(self, /, key: str, expiry: int) -> None:
+        """
+        Forgets a sliding window.
+        """
+    @property
+    def evicted_live(self, /) -> int:
+        """
+        How many counts were given up while they still counted, because there were more than `max_keys`.
+        """
+    def get(self, /, key: str) -> int:
+        """
+        A counter.
+        """
+    def get_expiry(self, /, key: str) -> float:
+        """
+        When a counter is over, in seconds since the epoch; the present, if it is over.
+        """
+    def get_moving_window(self, /, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        """
+        Start of a moving window, in seconds since the epoch, and how many entries it has.
+        """
+    def get_sliding_window(self, /, key: str, expiry: int) -> tuple[int, float, int, float]:
+        """
+        Previous count, seconds that it still weighs, current count, seconds that it is kept.
+        """
+    def held(self, /) -> tuple[list[Any], list[Any], list[Any]]:
+        """
+        All counts, as plain values to pickle.
+        """
+    def incr(self, /, key: str, expiry: float, amount: int = ...) -> int:
+        """
+        Adds to a counter, and gives what it is then. At nothing it begins, and lasts `expiry` seconds.
+        """
+    def reset(self, /) -> int:
+        """
+        Forgets everything, and gives how many keys that were: those of counters or those of moving windows, whichever
+        are more.
+        """
+    def take(self, /, held: tuple[list[Any], list[Any], list[Any]]) -> None:
+        """
+        Takes over what `held` gave.
         """
 
 def decode_call(payload: bytes) -> tuple[str, int, dict[str, Any], bytes]:

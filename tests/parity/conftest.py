@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 from parity.candidate import Candidate
 from parity.candidate import candidate as started
+from parity.hand_clock import clock
+
+__all__ = ["candidate", "clock"]
 
 
 @pytest.fixture(scope="session")

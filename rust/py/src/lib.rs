@@ -7,6 +7,7 @@
 //! | `work` | one thread's buffers, and the candidate's run |
 //! | `decision` | what the candidate decided, copied out for Python |
 //! | `observed` | Python observations into records |
+//! | `storage` | `Storage`: a storage of the library `limits` |
 //! | `control` | the frames that control workers speak |
 //! | `guard` | the only `catch_unwind`: around the candidate, and around everything a service calls |
 #![deny(unsafe_code)]
@@ -17,6 +18,7 @@ mod guard;
 mod native;
 mod observed;
 mod scope;
+mod storage;
 mod work;
 
 use pyo3::prelude::*;
@@ -30,6 +32,8 @@ mod _core {
     use super::decision::Decision;
     #[pymodule_export]
     use super::native::NativeSeam;
+    #[pymodule_export]
+    use super::storage::Storage;
 
     /// Digest of the Rust sources of this build.
     #[pymodule_export]

@@ -10,6 +10,7 @@ pub mod memory;
 pub mod redis;
 #[cfg(unix)]
 pub mod shared;
+pub mod storage;
 
 pub use memory::Memory;
 #[cfg(all(feature = "redis", unix))]

@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `table` | one table: finding, inserting, reclaiming, evicting |
 //! | `shard` | one table of a policy's limits, by their terms |
+//! | `storage` | the storage of the library `limits`: a table for each of its strategies |
+//! | `shards` | several tables instead of one |
 //! | `count` | one key's state, whichever its strategy |
 //! | `key` | one key's bytes |
 //! | `ring` | the stamps of a moving window |
@@ -14,23 +16,19 @@ pub(crate) mod count;
 mod key;
 mod ring;
 mod shard;
+mod shards;
+mod storage;
 mod table;
 mod together;
-
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crossfade_core::Timestamp;
 use crossfade_core::limit::adaptive::Sample;
 use crossfade_core::limit::{Charged, Hit, KeyState, Limit, LimitCharge, LimitId, Limiter, Window};
 
 use shard::Shard;
+use shards::Shards;
 
-/// Most tables. Hits of different tables do not wait for one another; more than a machine has cores brings nothing.
-const MOST_SHARDS: usize = 16;
-
-/// Fewest keys that a table is worth. Keys spread unevenly, so a small table is full long before the others.
-const FEWEST_KEYS: usize = 1024;
+pub use storage::{Held, MemoryStorage};
 
 /// Counts in this process's memory, for at most so many keys.
 ///
@@ -38,9 +36,7 @@ const FEWEST_KEYS: usize = 1024;
 /// keys from what clients send bounds their length. As in the library `limits`, a limit whose rate or strategy changes
 /// starts over with fresh counts.
 pub struct Memory {
-    shards: Box<[Mutex<Shard>]>,
-    // Keyed by chance: nobody outside can choose keys that crowd one table.
-    hasher: RandomState,
+    shards: Shards<Shard>,
 }
 
 /// What happened in a store so far, and how many keys it holds.
@@ -63,23 +59,14 @@ pub struct Stats {
 impl Memory {
     /// A store for at most `max_keys` keys (at least 1).
     pub fn new(max_keys: usize) -> Self {
-        let max_keys = max_keys.max(1);
-        let mut shards = 1;
-        while shards < MOST_SHARDS && max_keys / (shards * 2) >= FEWEST_KEYS {
-            shards *= 2;
-        }
-        let room = |index| max_keys / shards + usize::from(index < max_keys % shards);
-        Self {
-            shards: (0..shards).map(|index| Mutex::new(Shard::new(room(index)))).collect(),
-            hasher: RandomState::new(),
-        }
+        Self { shards: Shards::new(max_keys, Shard::new) }
     }
 
     /// What is kept for `key` under `limit`; `None` for a key that is not held, of which nothing counts at `now` any
     /// more, or whose limit bounds requests in flight.
     pub fn state(&self, limit: &Limit, key: &[u8], now: Timestamp) -> Option<KeyState> {
         let hash = self.hash(limit.id, key);
-        self.shard(hash).look(
+        self.shards.of(hash).look(
             hash,
             limit,
             key,
@@ -96,13 +83,13 @@ impl Memory {
             return false;
         }
         let hash = self.hash(limit.id, key);
-        self.shard(hash).update(hash, limit, key, now, |count, terms| count.seed(terms, state));
+        self.shards.of(hash).update(hash, limit, key, now, |count, terms| count.seed(terms, state));
         true
     }
 
     /// How many keys are held.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).stats().keys as usize).sum()
+        self.shards.iter().map(|shard| shard.stats().keys as usize).sum()
     }
 
     /// Whether no key is held.
@@ -112,7 +99,7 @@ impl Memory {
 
     /// What happened so far. The tables are read one after the other, so hits meanwhile may be in it or not.
     pub fn stats(&self) -> Stats {
-        self.shards.iter().map(|shard| lock(shard).stats()).fold(Stats::default(), |sum, stats| Stats {
+        self.shards.iter().map(|shard| shard.stats()).fold(Stats::default(), |sum, stats| Stats {
             hits: sum.hits + stats.hits,
             refused: sum.refused + stats.refused,
             keys: sum.keys + stats.keys,
@@ -123,26 +110,14 @@ impl Memory {
     }
 
     fn hash(&self, limit: LimitId, key: &[u8]) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write_u16(limit.0);
-        hasher.write(key);
-        hasher.finish()
-    }
-
-    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[self.index(hash)])
-    }
-
-    fn index(&self, hash: u64) -> usize {
-        // The table inside takes the lowest and the highest bits.
-        (hash >> 40) as usize & (self.shards.len() - 1)
+        self.shards.hash(limit.0, key)
     }
 }
 
 impl Limiter for Memory {
     fn hit(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> Hit {
         let hash = self.hash(limit.id, key);
-        let mut shard = self.shard(hash);
+        let mut shard = self.shards.of(hash);
         let hit = shard.update(hash, limit, key, now, |count, terms| count.hit(terms, cost, now));
         shard.note(&hit);
         hit
@@ -154,17 +129,17 @@ impl Limiter for Memory {
 
     fn test(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> bool {
         let hash = self.hash(limit.id, key);
-        self.shard(hash).look(hash, limit, key, |count, terms| count.test(terms, cost, now))
+        self.shards.of(hash).look(hash, limit, key, |count, terms| count.test(terms, cost, now))
     }
 
     fn peek(&self, limit: &Limit, key: &[u8], now: Timestamp) -> Window {
         let hash = self.hash(limit.id, key);
-        self.shard(hash).look(hash, limit, key, |count, terms| count.peek(terms, now))
+        self.shards.of(hash).look(hash, limit, key, |count, terms| count.peek(terms, now))
     }
 
     fn settle(&self, limit: &Limit, key: &[u8], charged: Charged, cost: u64, now: Timestamp) {
         let hash = self.hash(limit.id, key);
-        let mut shard = self.shard(hash);
+        let mut shard = self.shards.of(hash);
         if let Some(back) = charged.cost.checked_sub(cost) {
             shard.look(hash, limit, key, |count, terms| count.give_back(terms, back, charged.at, now));
         } else {
@@ -174,12 +149,12 @@ impl Limiter for Memory {
 
     fn finish(&self, limit: &Limit, key: &[u8], cost: u64, sample: Option<Sample>) {
         let hash = self.hash(limit.id, key);
-        self.shard(hash).look(hash, limit, key, |count, terms| count.finish(terms, cost, sample));
+        self.shards.of(hash).look(hash, limit, key, |count, terms| count.finish(terms, cost, sample));
     }
 
     fn reset(&self, limit: &Limit, key: &[u8]) {
         let hash = self.hash(limit.id, key);
-        self.shard(hash).reset(hash, limit, key);
+        self.shards.of(hash).reset(hash, limit, key);
     }
 }
 
@@ -187,9 +162,4 @@ impl std::fmt::Debug for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Memory").field("stats", &self.stats()).finish_non_exhaustive()
     }
-}
-
-/// A panic elsewhere must not stop every later hit: counts are whole after every statement that can panic.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

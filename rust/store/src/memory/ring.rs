@@ -6,7 +6,7 @@ use crossfade_core::limit::moving_window::Log;
 const FIRST_ROOM: usize = 4;
 
 /// Stamps in the order they came, starting again at the front once there are as many as are kept.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ring {
     stamps: Vec<f64>,
     // Where the newest stamp is; 0 when there is none.
@@ -14,9 +14,22 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
+    /// In the order they came, the oldest first.
+    pub(crate) fn unwind(&mut self) -> &[f64] {
+        if !self.stamps.is_empty() {
+            self.stamps.rotate_left(self.newest + 1);
+            self.newest = self.stamps.len() - 1;
+        }
+        &self.stamps
+    }
+
     fn push_one(&mut self, stamp: f64, keep: usize) {
         let len = self.stamps.len();
         if len < keep {
+            if self.newest + 1 < len {
+                // It went round when less was kept.
+                self.unwind();
+            }
             if len == self.stamps.capacity() {
                 // Doubles, but never beyond what is kept.
                 let room = (len * 2).max(FIRST_ROOM).min(keep);
@@ -43,7 +56,7 @@ impl Log for Ring {
     }
 
     fn push(&mut self, stamp: f64, count: u64, keep: u64) {
-        // `keep` is at most `moving_window::MAX_AMOUNT`, and always the same for one ring.
+        // `keep` is at most `moving_window::MAX_AMOUNT`. One that gets smaller takes effect as the ring goes round.
         for _ in 0..count.min(keep) {
             self.push_one(stamp, keep as usize);
         }
@@ -83,6 +96,23 @@ mod tests {
                 prop_assert_eq!((0..ring.len()).map(|age| ring.stamp(age)).collect::<Vec<_>>(), list.clone());
                 prop_assert!(ring.stamps.capacity() as u64 <= keep);
             }
+        }
+
+        /// When more is to be kept than before, nothing that was kept is lost or out of order.
+        #[test]
+        fn can_grow(keeps in prop::collection::vec(1u64..20, 1..8), each in 0u64..30) {
+            let (mut ring, mut list, mut stamp, mut most) = (Ring::default(), Vec::new(), 0.0, 0);
+            for keep in keeps {
+                most = keep.max(most);
+                for _ in 0..each {
+                    stamp += 1.0;
+                    ring.push(stamp, 1, most);
+                    list.insert(0, stamp);
+                    list.truncate(most as usize);
+                }
+                prop_assert_eq!((0..ring.len()).map(|age| ring.stamp(age)).collect::<Vec<_>>(), list.clone());
+            }
+            prop_assert_eq!(ring.unwind(), list.into_iter().rev().collect::<Vec<_>>());
         }
     }
 }

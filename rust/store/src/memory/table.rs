@@ -67,6 +67,18 @@ impl<C> Table<C> {
         self.entries.len()
     }
 
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry<C>> {
+        self.entries.iter()
+    }
+
+    /// Takes all entries out, and says how many there were.
+    pub(crate) fn clear(&mut self) -> u64 {
+        let len = self.entries.len();
+        self.table.clear();
+        self.entries.clear();
+        len as u64
+    }
+
     pub(crate) fn find(&self, hash: u64, under: u32, key: &[u8]) -> Option<usize> {
         let same = |&index: &u32| {
             let entry = &self.entries[index as usize];

@@ -5,25 +5,26 @@ use std::sync::MutexGuard;
 use crossfade_core::Timestamp;
 use crossfade_core::limit::{Hit, LimitCharge, Window};
 
+use super::Memory;
 use super::shard::Shard;
-use super::{MOST_SHARDS, Memory, lock};
+use super::shards::MOST;
 
 /// The tables of some charges, locked.
 struct Held<'a> {
     memory: &'a Memory,
-    shards: [Option<MutexGuard<'a, Shard>>; MOST_SHARDS],
+    shards: [Option<MutexGuard<'a, Shard>>; MOST],
 }
 
 impl<'a> Held<'a> {
     /// Locks in the order of the tables, so that two callers cannot wait for one another.
     fn new(memory: &'a Memory, charges: &[LimitCharge<'_>]) -> Self {
-        let mut needed = [false; MOST_SHARDS];
+        let mut needed = [false; MOST];
         for charge in charges {
-            needed[memory.index(memory.hash(charge.limit.id, charge.key))] = true;
+            needed[memory.shards.index(memory.hash(charge.limit.id, charge.key))] = true;
         }
-        let mut shards = [const { None }; MOST_SHARDS];
-        for (index, shard) in memory.shards.iter().enumerate().filter(|(index, _)| needed[*index]) {
-            shards[index] = Some(lock(shard));
+        let mut shards = [const { None }; MOST];
+        for (index, shard) in shards.iter_mut().enumerate().filter(|(index, _)| needed[*index]) {
+            *shard = Some(memory.shards.at(index));
         }
         Self { memory, shards }
     }
@@ -31,7 +32,7 @@ impl<'a> Held<'a> {
     /// The table of a charge, and the charge's hash.
     fn of(&mut self, charge: &LimitCharge<'_>) -> (u64, &mut Shard) {
         let hash = self.memory.hash(charge.limit.id, charge.key);
-        let shard = self.shards[self.memory.index(hash)].as_deref_mut();
+        let shard = self.shards[self.memory.shards.index(hash)].as_deref_mut();
         (hash, shard.expect("the table of every charge is held"))
     }
 }

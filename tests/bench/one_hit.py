@@ -1,0 +1,140 @@
+"""
+One hit of a limit, as a Python service pays for it: `limits` over its memory and over crossfade, and other libraries.
+
+All rows take turns in one process, in rounds of some milliseconds, and a row's figure is the median of its rounds: read
+the ratios. `hot` hits one key, which is granted all the time; `refused` one that is refused; `keys` ten thousand keys
+in turn. The rows "strategy alone" are the library's own strategy objects over a storage that does nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter_ns
+from typing import Any
+
+import crossfade.limits  # noqa: F401
+from limits import parse
+from limits.storage import MemoryStorage, storage_from_string
+from limits.strategies import STRATEGIES
+
+ROUNDS = 31
+HITS = 2_000
+KEYS = 10_000
+AMPLE, SCANT = "1000000/day", "1/day"
+
+Hit = Callable[[str], object]
+
+
+class Nothing(MemoryStorage):
+    """A storage that does nothing: what is left is the strategy."""
+
+    STORAGE_SCHEME = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        vars(self).update(incr=granted, acquire_entry=granted, acquire_sliding_window_entry=granted)
+
+
+def granted(key: str, *limit: int, amount: int = 1) -> int:
+    return 1
+
+
+def rows(uris: list[str]) -> dict[str, Callable[[str], Hit]]:
+    """For each row, what makes a hit under a rate."""
+    made: dict[str, Callable[[str], Hit]] = {}
+    for name, strategy in STRATEGIES.items():
+        stores = {"strategy alone": Nothing()} | {uri.partition("?")[0]: storage_from_string(uri) for uri in uris}
+        for uri, storage in stores.items():
+            made[f"{name}, {uri}"] = through(strategy(storage))
+    return made | others()
+
+
+def through(limiter: Any) -> Callable[[str], Hit]:
+    def under(rate: str) -> Hit:
+        item = parse(rate)
+        return lambda key: limiter.hit(item, key)
+
+    return under
+
+
+def others() -> dict[str, Callable[[str], Hit]]:
+    """Other libraries over their own memory, where they are installed."""
+    made: dict[str, Callable[[str], Hit]] = {}
+    try:
+        from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate, RateItem  # noqa: F401
+    except ImportError:
+        pass
+    else:
+
+        def pyrate(rate: str) -> Hit:
+            amount = parse(rate).amount
+            buckets: dict[str, Any] = {}
+
+            def hit(key: str) -> object:
+                bucket = buckets.get(key)
+                if bucket is None:
+                    bucket = buckets[key] = Limiter(Rate(amount, Duration.DAY))
+                return bucket.try_acquire(key, blocking=False)
+
+            return hit
+
+        made["pyrate-limiter, memory, a limiter for each key"] = pyrate
+    try:
+        from throttled import RateLimiterType, Throttled, rate_limiter, store
+    except ImportError:
+        return made
+    for kind in (RateLimiterType.FIXED_WINDOW, RateLimiterType.SLIDING_WINDOW, RateLimiterType.GCRA):
+
+        def throttled(rate: str, kind: Any = kind) -> Hit:
+            amount = parse(rate).amount
+            quota = rate_limiter.per_day(amount, burst=amount)
+            kept = store.MemoryStore(options={"MAX_SIZE": 1 << 20})
+            return Throttled(using=kind.value, quota=quota, store=kept).limit
+
+        made[f"throttled-py, memory, {kind.value.replace('_', ' ')}"] = throttled
+    return made
+
+
+def measure(made: dict[str, Callable[[str], Hit]]) -> dict[str, dict[str, float]]:
+    """Nanoseconds of one hit."""
+    keys = [f"user/{number}" for number in range(KEYS)]
+    cases: dict[tuple[str, str], tuple[Hit, Any]] = {}
+    for row, under in made.items():
+        cases[row, "hot"] = under(AMPLE), itertools.repeat("one")
+        refused = under(SCANT)
+        refused("other")
+        cases[row, "refused"] = refused, itertools.repeat("other")
+        cases[row, "keys"] = under(AMPLE), itertools.cycle(keys)
+    taken: dict[tuple[str, str], list[float]] = {case: [] for case in cases}
+    for _ in range(ROUNDS):
+        for case, (hit, which) in cases.items():
+            chosen = list(itertools.islice(which, HITS))
+            began = perf_counter_ns()
+            for key in chosen:
+                hit(key)
+            taken[case].append((perf_counter_ns() - began) / HITS)
+    return {row: {kind: median(taken[row, kind]) for kind in ("hot", "refused", "keys")} for row in made}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--uri", action="append", default=[], help="another storage URI to measure")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    options = parser.parse_args()
+    figures = measure(rows(["memory://", "crossfade://", *options.uri]))
+    print(f"{'one hit, ns':50} {'hot':>8} {'refused':>8} {'keys':>8}   hot, of memory://")
+    for row, of in figures.items():
+        control = figures.get(f"{row.partition(',')[0]}, memory://")
+        ratio = f"{of['hot'] / control['hot']:.2f}" if control else ""
+        print(f"{row:50} {of['hot']:8.0f} {of['refused']:8.0f} {of['keys']:8.0f}   {ratio}")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()
