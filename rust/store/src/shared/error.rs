@@ -45,6 +45,22 @@ pub enum Problem {
     Permissions(u32),
     /// Somebody else has been making the file for too long.
     Busy,
+    /// A moving window is longer than any ring.
+    Window {
+        /// How many hits it holds.
+        amount: u64,
+        /// How many it may.
+        most: u64,
+    },
+    /// There is no room for rings of that length.
+    Rings {
+        /// How many stamps they have.
+        length: u64,
+        /// How many bytes there are for all moving windows.
+        bytes: u64,
+        /// How many bytes those of this policy need at least.
+        needed: u64,
+    },
     /// The file could not be opened.
     Open(io::Error),
     /// The file could not be made.
@@ -103,6 +119,18 @@ impl fmt::Display for Error {
             Problem::Busy => {
                 write!(f, "another process has been making the file for too long; is it stopped? Start again")
             }
+            Problem::Window { amount, most } => write!(
+                f,
+                "a moving window of {amount} hits keeps {amount} stamps for each key, and a shared table at most {most}; lower \
+                 its rate, or use sliding-window-counter or gcra, which count otherwise"
+            ),
+            Problem::Rings { length, bytes, needed } => write!(
+                f,
+                "no room for moving windows of {length} hits in ring_bytes ({}): the policy's need {} at least, and \
+                 more for more keys; raise ring_bytes",
+                mebibytes(*bytes),
+                mebibytes(*needed)
+            ),
             Problem::Open(error) => write!(f, "could not open the file: {error}"),
             Problem::Make(error) => write!(f, "could not make the file: {error}; may this user write there?"),
             Problem::Read(error) => write!(f, "could not read the file: {error}"),

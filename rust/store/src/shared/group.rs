@@ -14,6 +14,7 @@
 //! once do not both succeed: the lower slot wins, by vacating the higher one once more, unless that has its first state already.
 
 use super::atomic::Word;
+use super::word;
 
 /// Slots in a group.
 pub(crate) const SLOTS: usize = 8;
@@ -29,6 +30,9 @@ const ATTEMPTS: usize = 64;
 
 /// Bits of a print that count how often the slot changed hands.
 const VERSION: u64 = 0xff;
+
+/// The lowest bits of a state, which say whose it is.
+pub(crate) const TAG: u128 = (1 << word::TAG) - 1;
 
 /// Eight slots: their prints in one line of the processor's cache, their states in the next two.
 #[repr(C)]
@@ -65,13 +69,10 @@ impl Loss {
 
 /// What a table knows of its states.
 pub(crate) trait Keeper {
-    /// The lowest bits of a state that say whose it is.
-    const TAG: u128;
+    /// A state of nobody's to stand after `state`. No other state of the slot, before or after, is the same.
+    fn vacated(&self, state: u128) -> u128;
 
-    /// A state of nobody's to stand after `state` in a slot with that print. No earlier state of the slot was the same.
-    fn vacated(&self, print: u64, state: u128) -> u128;
-
-    /// What would be lost with the state in that slot.
+    /// What would be lost with the state in that slot of all.
     fn loss(&self, slot: usize, state: u128) -> Loss;
 
     /// Somebody was forgotten.
@@ -80,7 +81,9 @@ pub(crate) trait Keeper {
 
 /// The slots in which one key can be: 0 to 15.
 pub(crate) struct Home<'a, P, S> {
-    groups: [&'a Group<P, S>; 2],
+    groups: &'a [Group<P, S>],
+    // Which of them.
+    two: [usize; 2],
     // The key's; the version's bits are 0.
     print: u64,
     tag: u128,
@@ -106,15 +109,9 @@ pub(crate) fn place(place: u64, groups: usize) -> [usize; 2] {
 }
 
 impl<'a, P: Word<u64>, S: Word<u128>> Home<'a, P, S> {
-    /// The home of the key with that print, whose states have the bits `tag`.
-    pub(crate) fn new(groups: [&'a Group<P, S>; 2], print: u64, tag: u128) -> Self {
-        Self { groups, print: (print & !VERSION).max(VERSION + 1), tag }
-    }
-
-    /// The state in a slot.
-    #[inline]
-    pub(crate) fn load(&self, slot: usize) -> u128 {
-        self.state(slot).load()
+    /// The home, in two of `groups`, of the key with that print, whose states have the bits `tag`.
+    pub(crate) fn new(groups: &'a [Group<P, S>], two: [usize; 2], print: u64, tag: u128) -> Self {
+        Self { groups, two, print: (print & !VERSION).max(VERSION + 1), tag }
     }
 
     /// Puts `next` where `seen` stands; says whether it still stood there.
@@ -123,12 +120,18 @@ impl<'a, P: Word<u64>, S: Word<u128>> Home<'a, P, S> {
         self.state(slot).swap(seen, next)
     }
 
-    fn state(&self, slot: usize) -> &'a S {
-        &self.groups[slot / SLOTS].states[slot % SLOTS]
+    /// The state in a slot.
+    pub(crate) fn state(&self, slot: usize) -> &'a S {
+        &self.groups[self.two[slot / SLOTS]].states[slot % SLOTS]
+    }
+
+    /// Which slot of all it is.
+    pub(crate) fn number(&self, slot: usize) -> usize {
+        self.two[slot / SLOTS] * SLOTS + slot % SLOTS
     }
 
     fn print(&self, slot: usize) -> &'a P {
-        &self.groups[slot / SLOTS].prints[slot % SLOTS]
+        &self.groups[self.two[slot / SLOTS]].prints[slot % SLOTS]
     }
 
     fn is_own(&self, print: u64) -> bool {
@@ -137,10 +140,11 @@ impl<'a, P: Word<u64>, S: Word<u128>> Home<'a, P, S> {
 
     /// Where the key is, and its state.
     #[inline]
-    pub(crate) fn find<K: Keeper>(&self) -> Option<(usize, u128)> {
+    pub(crate) fn find(&self) -> Option<(usize, u128)> {
         (0..HOME).filter(|&slot| self.is_own(self.print(slot).load())).find_map(|slot| {
             let state = self.state(slot).load();
-            (state & K::TAG == self.tag).then_some((slot, state))
+            // A print changes only after its state was vacated. So while the state is still this one, it is the key's.
+            (state & TAG == self.tag && self.is_own(self.print(slot).load())).then_some((slot, state))
         })
     }
 
@@ -154,7 +158,7 @@ impl<'a, P: Word<u64>, S: Word<u128>> Home<'a, P, S> {
                 Choice::Take { loss, .. } if loss.is_blocked() && !force => return Some(Place::Full(loss)),
                 Choice::Take { slot, print, state, loss } => (slot, print, state, loss),
             };
-            let vacated = keeper.vacated(print, state);
+            let vacated = keeper.vacated(state);
             if !self.state(slot).swap(state, vacated) {
                 continue;
             }
@@ -177,28 +181,27 @@ impl<'a, P: Word<u64>, S: Word<u128>> Home<'a, P, S> {
 
     /// Forgets the key, if nobody changes it meanwhile; says whether it is forgotten.
     pub(crate) fn forget<K: Keeper>(&self, keeper: &K) -> bool {
-        (0..HOME).all(|slot| {
-            let (print, state) = (self.print(slot).load(), self.state(slot).load());
-            let is_there = self.is_own(print) && state & K::TAG == self.tag;
-            !is_there || self.state(slot).swap(state, keeper.vacated(print, state))
-        })
+        self.find().is_none_or(|(slot, state)| self.state(slot).swap(state, keeper.vacated(state)))
     }
 
     fn choose<K: Keeper>(&self, keeper: &K) -> Choice {
-        let taken = self.groups.map(|group| group.prints.iter().filter(|print| print.load() != 0).count());
+        let taken = self.two.map(|group| self.groups[group].prints.iter().filter(|print| print.load() != 0).count());
         let mut choice: Option<(usize, Loss, usize, u64, u128)> = None;
         for slot in 0..HOME {
             let (print, state) = (self.print(slot).load(), self.state(slot).load());
             let own = self.is_own(print);
-            if own && state & K::TAG == self.tag {
+            if own && state & TAG == self.tag {
                 return Choice::Has;
             }
+            // Between the two loads the slot may have become another key's: then that is who would be forgotten.
+            let loss = keeper.loss(self.number(slot), state);
             // A slot that the key began to take comes first: who else inserts it goes there too. Then an empty one in the
             // emptier group, so that few find both of theirs full.
-            let (order, loss) = match print {
-                _ if own => (0, Loss::NONE),
-                0 => (1 + taken[slot / SLOTS], Loss::NONE),
-                _ => (1 + SLOTS, keeper.loss(slot, state)),
+            let order = match print {
+                _ if loss != Loss::NONE => 1 + SLOTS,
+                _ if own => 0,
+                0 => 1 + taken[slot / SLOTS],
+                _ => 1 + SLOTS,
             };
             if choice.is_none_or(|(best, least, ..)| order < best || order == best && loss.is_less(&least)) {
                 choice = Some((order, loss, slot, print, state));
@@ -216,7 +219,12 @@ impl<'a, P: Word<u64>, S: Word<u128>> Home<'a, P, S> {
                 return true;
             }
             let state = self.state(other).load();
-            state & K::TAG != self.tag && other > slot && self.state(other).swap(state, keeper.vacated(print, state))
+            if state & TAG == self.tag {
+                return false;
+            }
+            // If it has become another key's since, this one can get none there.
+            keeper.loss(self.number(other), state) != Loss::NONE
+                || other > slot && self.state(other).swap(state, keeper.vacated(state))
         })
     }
 }

@@ -2,12 +2,13 @@
 
 use crossfade_core::Timestamp;
 use crossfade_core::limit::adaptive::Sample;
-use crossfade_core::limit::{Charged, Hit, Limit, LimitCharge, Limiter, Strategy, Window};
+use crossfade_core::limit::{Charged, Hit, Limit, LimitCharge, Limiter, Window};
 
 use super::counters::{self, Event};
 use super::group::Loss;
-use super::{Counted, Shared};
-use crate::memory::count::Terms;
+use super::ring::View;
+use super::{Counted, OnFull, Shared};
+use crate::memory::count::{Count, Terms};
 
 impl Shared {
     /// Lets `step` change the count of a key. If there is no room for it, nothing is changed, and what is in the way is said.
@@ -17,22 +18,27 @@ impl Shared {
         limit: &Limit,
         key: &[u8],
         now: Timestamp,
-        step: impl Fn(&mut Counted, &Terms) -> T,
+        step: impl Fn(&mut Counted<'_>, &Terms) -> T,
     ) -> Result<T, Loss> {
-        let table = self.table(now);
         let listed = self.listed(limit);
-        if limit.strategy == Strategy::MovingWindow {
-            // No ring for it.
-            counters::count(table.counters, Event::RingsFull);
-            return Err(Loss { used: 1.0, until: now.seconds() + limit.rate.window() as f64 });
+        if let Some(areas) = self.areas_of(&listed) {
+            return self.table_of(areas, now).change(&listed, key, step);
         }
-        table.change(&listed, key, step)
+        counters::count(self.counters(), Event::RingsFull);
+        if self.on_full == OnFull::Admit {
+            return Ok(step(&mut nothing(), &listed.terms));
+        }
+        Err(Loss { used: 1.0, until: now.seconds() + listed.terms.rate.window() as f64 })
     }
 
     /// Lets `step` see the count of a key, and change it if there is one.
     #[inline]
-    fn look<T>(&self, limit: &Limit, key: &[u8], now: Timestamp, step: impl Fn(&mut Counted, &Terms) -> T) -> T {
-        self.table(now).look(&self.listed(limit), key, step)
+    fn look<T>(&self, limit: &Limit, key: &[u8], now: Timestamp, step: impl Fn(&mut Counted<'_>, &Terms) -> T) -> T {
+        let listed = self.listed(limit);
+        match self.areas_of(&listed) {
+            Some(areas) => self.table_of(areas, now).look(&listed, key, step),
+            None => step(&mut nothing(), &listed.terms),
+        }
     }
 
     /// What a hit would be told, and nothing is counted.
@@ -61,6 +67,11 @@ impl Shared {
         });
         taken.unwrap_or_else(refusal)
     }
+}
+
+/// The count of a moving window for which there is no ring.
+fn nothing<'a>() -> Counted<'a> {
+    Count::Moving(View::of(&[], 0))
 }
 
 /// What a hit is told that finds no room: it has to wait until a place is free.
@@ -145,6 +156,9 @@ impl Limiter for Shared {
         if limit.strategy.is_concurrent() {
             return self.in_flight.reset(limit, key);
         }
-        self.table(Timestamp::default()).forget(&self.listed(limit), key);
+        let listed = self.listed(limit);
+        if let Some(areas) = self.areas_of(&listed) {
+            self.table_of(areas, Timestamp::default()).forget(&listed, key);
+        }
     }
 }

@@ -4,8 +4,11 @@
 //! |---|---|
 //! | `limiter` | what a service sees: hits, and all else that a limiter does |
 //! | `table` | finding a key's count, changing it, and who gets no room |
+//! | `area` | slots of one kind, and what is done to one of them |
+//! | `areas` | which slots a limit counts in |
 //! | `group` | where a key can be, and how it gets there without a lock |
 //! | `word` | a count as one word |
+//! | `token` | numbers that no two calls get |
 //! | `key` | fingerprints |
 //! | `directory` | the limits that the file knows |
 //! | `counters` | what happened so far |
@@ -17,20 +20,26 @@
 //! | `map` | the file as memory: all `unsafe` |
 //! | `error` | why a table cannot be used |
 
+mod area;
+mod areas;
 mod atomic;
 mod counters;
 mod directory;
 mod error;
 mod file;
 mod group;
+#[cfg(test)]
+mod group_model;
 mod key;
 mod layout;
 mod limiter;
 mod map;
-#[allow(dead_code, unused_imports)]
 mod ring;
 mod rings;
+#[cfg(test)]
+mod stop;
 mod table;
+mod token;
 mod word;
 
 use std::path::Path;
@@ -49,7 +58,7 @@ pub use error::{Error, Problem};
 pub use file::{Opened, Outdated, path_of};
 
 /// One key's count, wherever it is kept.
-pub(crate) type Counted = Count;
+pub(crate) type Counted<'a> = Count<ring::View<'a, AtomicU64>>;
 
 /// How large a table is, and what it does where it is too small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +133,7 @@ impl Shared {
 
     /// How many keys are held whose windows are not over at `now`. Reads the whole table.
     pub fn count_keys(&self, now: Timestamp) -> u64 {
-        self.table(now).count_keys()
+        self.areas().map(|areas| self.table_of(areas, now).count_keys()).sum()
     }
 
     /// Until when the counts under `limit` are cold, in all processes; the epoch if nobody said.
@@ -139,7 +148,7 @@ impl Shared {
 
     /// Forgets all keys of all limits, for all processes at once.
     pub fn reset_all(&self) {
-        self.table(Timestamp::default()).sweep();
+        self.areas().for_each(|areas| self.table_of(areas, Timestamp::default()).sweep());
         self.generation().fetch_add(1, SeqCst);
     }
 
@@ -165,21 +174,16 @@ impl Shared {
         &self.map.cells(layout::GENERATION, 1)[0]
     }
 
-    fn groups(&self, at: u64, groups: u64) -> &[table::Group] {
-        self.map.cells(at as usize, groups as usize)
-    }
-
     #[inline]
-    fn table(&self, now: Timestamp) -> table::Table<'_> {
-        let layout = &self.layout;
+    fn table_of<'a>(&'a self, (keys, overflow): areas::Both<'a>, now: Timestamp) -> table::Table<'a> {
         table::Table {
             seed: self.seed,
             generation: self.generation().load(SeqCst),
             now,
             lines: self.lines(),
             counters: self.counters(),
-            groups: self.groups(layout.groups_at(), layout.groups),
-            overflow: self.groups(layout.overflow_at(), layout.overflow_groups()),
+            keys,
+            overflow,
             on_full: self.on_full,
         }
     }

@@ -17,31 +17,41 @@ pub(crate) struct RingTable {
     pub(crate) at: u64,
     /// How many it has; whole lines.
     pub(crate) bytes: u64,
+    /// How many stamps its rings have.
+    pub(crate) length: u64,
 }
 
-/// The table of rings of `length` stamps. If there is none yet, one of `bytes` (rounded up to whole lines) is appended. `None`: the log or the
-/// room for tables, which has `room` bytes, is used up.
+/// The tables there are, in the order of their places.
+pub(crate) fn all(log: &[impl Word<u64>]) -> impl Iterator<Item = RingTable> {
+    let entries = log.iter().map(Word::load).take_while(|entry| *entry != 0);
+    entries.scan(0, |end, entry| {
+        let (at, bytes, length) = (*end, (entry >> LENGTH) * LINE, entry & ((1 << LENGTH) - 1));
+        *end = at + bytes;
+        Some(RingTable { at, bytes, length })
+    })
+}
+
+/// The table of rings of `length` stamps. If there is none yet, one of `bytes` (rounded up to whole lines) is appended.
+/// `None`: the log or the room for tables, which has `room` bytes, is used up.
 pub(crate) fn table(log: &[impl Word<u64>], room: u64, length: u64, bytes: u64) -> Option<RingTable> {
     let lines = bytes.div_ceil(LINE);
     if length >= 1 << LENGTH || !(1..1 << (u64::BITS - LENGTH)).contains(&lines) {
         return None;
     }
-    let entry = lines << LENGTH | length;
-    let mut at = 0;
-    for word in log {
-        if at + lines * LINE <= room && word.load() == 0 && word.swap(0, entry) {
-            return Some(RingTable { at, bytes: lines * LINE });
+    loop {
+        let mut end = (0, 0);
+        for (index, table) in all(log).enumerate() {
+            if table.length == length {
+                return Some(table);
+            }
+            end = (index + 1, table.at + table.bytes);
         }
-        let (there, bytes) = match word.load() {
-            0 => return None,
-            entry => (entry & ((1 << LENGTH) - 1), (entry >> LENGTH) * LINE),
-        };
-        if there == length {
-            return Some(RingTable { at, bytes });
+        if end.1 + lines * LINE > room {
+            return None;
         }
-        at += bytes;
+        // If somebody else was faster, that may be the table.
+        log.get(end.0)?.swap(0, lines << LENGTH | length);
     }
-    None
 }
 
 #[cfg(test)]
@@ -57,9 +67,9 @@ mod tests {
     #[test]
     fn a_table_begins_where_the_one_before_ends() {
         let log = log(3);
-        let first = RingTable { at: 0, bytes: 128 };
+        let first = RingTable { at: 0, bytes: 128, length: 5 };
         assert_eq!(table(&log, 1024, 5, 100), Some(first));
-        assert_eq!(table(&log, 1024, 7, 64), Some(RingTable { at: 128, bytes: 64 }));
+        assert_eq!(table(&log, 1024, 7, 64), Some(RingTable { at: 128, bytes: 64, length: 7 }));
         assert_eq!(table(&log, 1024, 5, 640), Some(first));
     }
 
@@ -70,7 +80,7 @@ mod tests {
         assert_eq!(table(&log, 128, 5, 129), None);
         assert!(table(&log, 128, 5, 64).is_some() && table(&log, 128, 6, 64).is_some());
         assert_eq!(table(&log, 1024, 7, 64), None, "no entry left");
-        assert_eq!(table(&log, 128, 6, 1), Some(RingTable { at: 64, bytes: 64 }));
+        assert_eq!(table(&log, 128, 6, 1), Some(RingTable { at: 64, bytes: 64, length: 6 }));
         for (length, bytes) in [(1 << LENGTH, 64), (1, 0), (1, u64::MAX)] {
             assert_eq!(table(&log, u64::MAX, length, bytes), None);
         }

@@ -3,18 +3,16 @@
 use std::sync::atomic::AtomicU64;
 
 use crossfade_core::Timestamp;
-use portable_atomic::AtomicU128;
 
+use super::area::Area;
 use super::atomic::Word;
 use super::counters::{self, Event};
 use super::directory::{self, Line, Listed, UNLISTED};
-use super::group::{self, Home, Keeper, Loss, Place};
+use super::group::{self, Keeper, Loss, Place};
 use super::key::{Key, Seed};
 use super::word;
 use super::{Counted, OnFull};
 use crate::memory::count::Terms;
-
-pub(crate) type Group = group::Group<AtomicU64, AtomicU128>;
 
 /// The table as one operation sees it.
 pub(crate) struct Table<'a> {
@@ -23,8 +21,8 @@ pub(crate) struct Table<'a> {
     pub(crate) now: Timestamp,
     pub(crate) lines: &'a [Line],
     pub(crate) counters: &'a [AtomicU64],
-    pub(crate) groups: &'a [Group],
-    pub(crate) overflow: &'a [Group],
+    pub(crate) keys: Area<'a>,
+    pub(crate) overflow: Area<'a>,
     pub(crate) on_full: OnFull,
 }
 
@@ -43,11 +41,11 @@ impl Table<'_> {
         &self,
         listed: &Listed,
         key: &[u8],
-        step: impl Fn(&mut Counted, &Terms) -> T,
+        step: impl Fn(&mut Counted<'_>, &Terms) -> T,
     ) -> Result<T, Loss> {
         let key = self.seed.key(listed.digest, key);
         let force = self.on_full == OnFull::Admit;
-        let loss = match self.change_in(self.groups, &key, listed, force, &step) {
+        let loss = match self.change_in(self.keys, &key, listed, force, &step) {
             Ok((answer, forced)) => {
                 if forced {
                     counters::count(self.counters, Event::FullAdmitted);
@@ -68,32 +66,24 @@ impl Table<'_> {
 
     fn change_in<T>(
         &self,
-        groups: &[Group],
+        area: Area<'_>,
         key: &Key,
         listed: &Listed,
         force: bool,
-        step: &impl Fn(&mut Counted, &Terms) -> T,
+        step: &impl Fn(&mut Counted<'_>, &Terms) -> T,
     ) -> Result<(T, bool), Loss> {
         let tag = word::tag(key, listed.index, self.generation);
-        let home = home(groups, key, tag);
+        let home = area.home(key, tag);
         loop {
-            if let Some((slot, mut state)) = home.find::<Self>() {
-                while state & Self::TAG == tag {
-                    let (answer, next) = self.step(listed, state, step);
-                    let next = next | tag;
-                    // Where nothing changes it is as if it had happened when the state was loaded.
-                    if next == state || home.swap(slot, state, next) {
-                        return Ok((answer, false));
-                    }
-                    state = home.load(slot);
+            if let Some(found) = home.find() {
+                match area.change(&home, found, &listed.terms, step) {
+                    Some(answer) => return Ok((answer, false)),
+                    None => continue,
                 }
-                continue;
             }
-            let (answer, first) = self.step(listed, 0, step);
-            if first == 0 {
-                return Ok((answer, false));
-            }
-            match home.insert(self, |_| first | tag, force) {
+            let (answer, first) = area.begin(tag, &listed.terms, step);
+            let Some(first) = first else { return Ok((answer, false)) };
+            match home.insert(&self.within(area), |vacated| area.first(first, vacated), force) {
                 Some(Place::Made { forced }) => return Ok((answer, forced)),
                 Some(Place::Has) => {}
                 Some(Place::Full(loss)) => return Err(loss),
@@ -105,30 +95,30 @@ impl Table<'_> {
     /// Lets `step` see the count of a key, and change it if there is one; else that of a key that was never seen. A newcomer
     /// without room is seen as it would be counted.
     #[inline]
-    pub(crate) fn look<T>(&self, listed: &Listed, key: &[u8], step: impl Fn(&mut Counted, &Terms) -> T) -> T {
+    pub(crate) fn look<T>(&self, listed: &Listed, key: &[u8], step: impl Fn(&mut Counted<'_>, &Terms) -> T) -> T {
         let key = self.seed.key(listed.digest, key);
-        self.look_in(self.groups, &key, listed, &step)
+        self.look_in(self.keys, &key, listed, &step)
             .or_else(|| {
                 let is_shared = self.on_full == OnFull::Share
-                    && home(self.groups, &key, word::tag(&key, listed.index, self.generation)).is_full(self);
+                    && self
+                        .keys
+                        .home(&key, word::tag(&key, listed.index, self.generation))
+                        .is_full(&self.within(self.keys));
                 is_shared.then(|| self.look_in(self.overflow, &self.together(&key, listed), listed, &step)).flatten()
             })
-            .unwrap_or_else(|| self.step(listed, 0, &step).0)
+            .unwrap_or_else(|| self.keys.begin(word::tag(&key, listed.index, self.generation), &listed.terms, &step).0)
     }
 
     fn look_in<T>(
         &self,
-        groups: &[Group],
+        area: Area<'_>,
         key: &Key,
         listed: &Listed,
-        step: &impl Fn(&mut Counted, &Terms) -> T,
+        step: &impl Fn(&mut Counted<'_>, &Terms) -> T,
     ) -> Option<T> {
-        let tag = word::tag(key, listed.index, self.generation);
-        let home = home(groups, key, tag);
+        let home = area.home(key, word::tag(key, listed.index, self.generation));
         loop {
-            let (slot, state) = home.find::<Self>()?;
-            let (answer, next) = self.step(listed, state, step);
-            if next | tag == state || home.swap(slot, state, next | tag) {
+            if let Some(answer) = area.change(&home, home.find()?, &listed.terms, step) {
                 return Some(answer);
             }
         }
@@ -137,14 +127,17 @@ impl Table<'_> {
     /// Forgets a key.
     pub(crate) fn forget(&self, listed: &Listed, key: &[u8]) {
         let key = self.seed.key(listed.digest, key);
-        let home = home(self.groups, &key, word::tag(&key, listed.index, self.generation));
-        while !home.forget(self) {}
+        let home = self.keys.home(&key, word::tag(&key, listed.index, self.generation));
+        while !home.forget(&self.within(self.keys)) {}
     }
 
     /// How many keys are counted whose windows are not over.
     pub(crate) fn count_keys(&self) -> u64 {
-        let states = self.groups.iter().chain(self.overflow).flat_map(|group| &group.states);
-        states.filter(|state| !matches!(self.loss(0, Word::load(*state)), Loss::NONE | Loss::OVER)).count() as u64
+        let live = |area: Area<'_>| {
+            let losses = area.slots().map(|(number, state)| self.within(area).loss(number, Word::load(state)));
+            losses.filter(|loss| !matches!(*loss, Loss::NONE | Loss::OVER)).count() as u64
+        };
+        live(self.keys) + live(self.overflow)
     }
 
     /// Before the generations begin again: forgets who was counted in earlier ones, so that they do not come back. Does nothing
@@ -153,59 +146,57 @@ impl Table<'_> {
         if self.generation & 0xff != 0xff {
             return;
         }
-        for group in self.groups.iter().chain(self.overflow) {
-            for (print, state) in group.prints.iter().zip(&group.states) {
-                let (print, seen) = (Word::load(print), Word::load(state));
+        for area in [self.keys, self.overflow] {
+            for (_, state) in area.slots() {
+                let seen = Word::load(state);
                 if word::limit(seen, self.generation) == 0 {
-                    Word::swap(state, seen, word::vacated(print, seen));
+                    Word::swap(state, seen, area.vacated(seen));
                 }
             }
         }
     }
 
-    fn step<T>(&self, listed: &Listed, state: u128, step: &impl Fn(&mut Counted, &Terms) -> T) -> (T, u128) {
-        let mut count = word::unpack(&listed.terms, state);
-        let answer = step(&mut count, &listed.terms);
-        (answer, word::pack(&count))
+    fn within<'a>(&'a self, area: Area<'a>) -> Within<'a> {
+        Within { table: self, area }
     }
 
     /// The key under which a newcomer without room is counted: one for each group of the overflow, so that it is a few
     /// dozen groups' newcomers who share a count.
     fn together(&self, key: &Key, listed: &Listed) -> Key {
-        let part = group::place(key.place, self.groups.len())[0] / self.groups.len().div_ceil(self.overflow.len());
+        let part = group::place(key.place, self.keys.groups.len())[0]
+            / self.keys.groups.len().div_ceil(self.overflow.groups.len());
         self.seed.key(listed.digest ^ TOGETHER, &part.to_ne_bytes())
     }
 }
 
-/// The slots in which a key can be.
-fn home<'a>(groups: &'a [Group], key: &Key, tag: u128) -> Home<'a, AtomicU64, AtomicU128> {
-    let [first, second] = group::place(key.place, groups.len());
-    Home::new([&groups[first], &groups[second]], key.print, tag)
+/// One area, and what the table knows to judge it.
+struct Within<'a> {
+    table: &'a Table<'a>,
+    area: Area<'a>,
 }
 
-impl Keeper for Table<'_> {
-    const TAG: u128 = (1 << word::TAG) - 1;
-
-    fn vacated(&self, print: u64, state: u128) -> u128 {
-        word::vacated(print, state)
+impl Keeper for Within<'_> {
+    fn vacated(&self, state: u128) -> u128 {
+        self.area.vacated(state)
     }
 
-    fn loss(&self, _: usize, state: u128) -> Loss {
-        let terms = match word::limit(state, self.generation) {
+    fn loss(&self, number: usize, state: u128) -> Loss {
+        let Table { generation, lines, now, .. } = *self.table;
+        let terms = match word::limit(state, generation) {
             0 => return Loss::NONE,
             UNLISTED => None,
-            index => directory::terms(&self.lines[usize::from(index)]),
+            index => directory::terms(&lines[usize::from(index)]),
         };
         let Some(terms) = terms else { return Loss { used: 0.5, until: f64::INFINITY } };
-        let count = word::unpack(&terms, state);
+        let count = self.area.count(number, &terms, state);
         // Where nothing is ever granted nothing needs to be remembered.
-        if count.is_over(&terms, self.now) || terms.most() == 0 {
+        if count.is_over(&terms, now) || terms.most() == 0 {
             return Loss::OVER;
         }
-        Loss { used: count.share(&terms, self.now), until: count.seen(&terms, self.now).reset }
+        Loss { used: count.share(&terms, now), until: count.seen(&terms, now).reset }
     }
 
     fn gone(&self, loss: Loss) {
-        counters::gone(self.counters, loss);
+        counters::gone(self.table.counters, loss);
     }
 }

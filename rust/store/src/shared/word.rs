@@ -1,25 +1,26 @@
 //! A count as one word of 128 bits, which is swapped at once.
 //!
-//! | strategy | highest 96 bits |
+//! | strategy | lowest 96 of the bits above the tag |
 //! |---|---|
 //! | fixed window | 54: its end, in 2^-22 s since the epoch; 42: the count |
 //! | sliding window counter | 32: number of the newest window; 32: its count; 32: that of the one before |
 //! | gcra | 96: when all is paid, in the core's ticks |
 //!
-//! The lowest 32 bits are the tag: 8 of the generation, 10 that say which limit, 14 of the key. A word without a limit is
-//! nobody's; its highest bits are the print of the slot when it was vacated, and how often it has been since.
+//! The lowest 26 bits are the tag: 8 of the generation, 10 that say which limit, 8 of the key. A word without a limit is
+//! nobody's; above the tag it has a token that no other has.
 
 use crossfade_core::limit::{Flavour, Strategy, fixed_window, sliding_window};
 
 use super::Counted;
 use super::key::Key;
+use super::ring;
 use crate::memory::count::{Count, Terms};
 
 /// Bits of the tag.
-pub(crate) const TAG: u32 = 32;
+pub(crate) const TAG: u32 = 26;
 
 const LIMIT: u32 = 10;
-const OF_KEY: u32 = 14;
+const OF_KEY: u32 = 8;
 
 const END: u32 = 54;
 const COUNT: u32 = 42;
@@ -47,11 +48,9 @@ pub(crate) fn limit(word: u128, generation: u64) -> u16 {
     (word as u64 >> OF_KEY) as u16 & ((1 << LIMIT) - 1)
 }
 
-/// A word of nobody's for a slot with that print, different from all before it.
-pub(crate) fn vacated(print: u64, word: u128) -> u128 {
-    let again = (word >> TAG) as u64 == print && word as u32 == 0;
-    let times = if again { (word >> (TAG + u64::BITS)) as u32 } else { 0 };
-    u128::from(times.wrapping_add(1)) << (TAG + u64::BITS) | u128::from(print) << TAG
+/// A word of nobody's, with that token.
+pub(crate) fn vacated(token: u64) -> u128 {
+    u128::from(token) << TAG
 }
 
 /// The terms as far as a word can hold a count of theirs: a larger amount or burst counts as the largest that it holds. A policy
@@ -61,7 +60,8 @@ pub(crate) fn holdable(mut terms: Terms) -> Terms {
         Strategy::FixedWindow => MOST_FIXED,
         Strategy::SlidingWindowCounter => MOST_SLIDING,
         Strategy::Gcra { .. } => MOST_GCRA,
-        Strategy::MovingWindow | Strategy::Concurrent { .. } => u64::MAX,
+        Strategy::MovingWindow => ring::MAX_LEN,
+        Strategy::Concurrent { .. } => u64::MAX,
     };
     terms.rate.amount = terms.rate.amount.min(most);
     terms.flavour = Flavour::Memory;
@@ -90,7 +90,7 @@ pub(crate) fn pack(count: &Counted) -> u128 {
 }
 
 /// The count of a word.
-pub(crate) fn unpack(terms: &Terms, word: u128) -> Counted {
+pub(crate) fn unpack<'a>(terms: &Terms, word: u128) -> Counted<'a> {
     let fields = word >> TAG;
     let part = |from: u32, bits: u32| (fields >> from) as u64 & ((1 << bits) - 1);
     match terms.strategy {

@@ -9,8 +9,8 @@ use crossfade_core::limit::{Flavour, Limit, LimitId, Strategy};
 use crossfade_store::Shared;
 use crossfade_store::shared::{OnFull, Options};
 
-pub const STRATEGIES: [Strategy; 3] =
-    [Strategy::FixedWindow, Strategy::SlidingWindowCounter, Strategy::Gcra { burst: 3 }];
+pub const STRATEGIES: [Strategy; 4] =
+    [Strategy::FixedWindow, Strategy::MovingWindow, Strategy::SlidingWindowCounter, Strategy::Gcra { burst: 3 }];
 
 const START: u64 = 1_700_000_000_000_000;
 
@@ -43,7 +43,7 @@ impl Table {
     pub fn new(keys: u64, on_full: OnFull) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("crossfade-law-{}-{}.shm", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        Self { path: std::env::temp_dir().join(name), options: Options { keys, ring_bytes: 1 << 20, on_full } }
+        Self { path: std::env::temp_dir().join(name), options: Options { keys, ring_bytes: 16 << 20, on_full } }
     }
 
     pub fn open(&self) -> Shared {

@@ -36,75 +36,44 @@ use super::atomic::Word;
 use state::{Last, State, stamp_of};
 use view::before;
 
-pub(crate) use state::{MAX_LEN, TAG, empty, vacated};
+pub(crate) use state::{MAX_LEN, begun, vacated};
 pub(crate) use view::View;
 
 /// The ring of one key.
 pub(crate) struct Ring<'a, W, S> {
     state: &'a W,
     slots: &'a [S],
-    tag: u32,
 }
 
 impl<'a, W: Word<u128>, S: Word<u64>> Ring<'a, W, S> {
-    /// The ring in `state` and `slots` (1 to [`MAX_LEN`] of them), for the key of that tag.
-    pub(crate) fn new(state: &'a W, slots: &'a [S], tag: u32) -> Self {
+    /// The ring in `state` and `slots` (1 to [`MAX_LEN`] of them).
+    pub(crate) fn new(state: &'a W, slots: &'a [S]) -> Self {
         debug_assert!((1..=MAX_LEN).contains(&(slots.len() as u64)));
-        Self { state, slots, tag }
+        Self { state, slots }
     }
 
-    /// Lets `step` change the log, once, and gives what it answered to the log that it did change; it runs again whenever
-    /// somebody was faster. `None`: the ring is not this key's any more.
-    pub(crate) fn change<T>(&self, mut step: impl FnMut(&mut View<'a, S>) -> T) -> Option<T> {
-        loop {
-            let (word, state) = self.completed();
-            if state.tag != self.tag {
-                return None;
-            }
-            let mut view = View::new(self.slots, state);
-            let answer = step(&mut view);
-            if view.next == state {
-                if self.state.load() == word {
-                    return Some(answer);
-                }
-                continue;
-            }
-            let next = State { version: state.next_version(), ..view.next };
-            if self.state.swap(word, next.pack()) {
-                self.complete(next.pack(), next);
-                return Some(answer);
-            }
+    /// Lets `step` change the log of the state `seen`, once, and gives what it answered. `None`: the state moved on; load it
+    /// again, and see whose it is.
+    pub(crate) fn change<T>(&self, seen: u128, step: impl FnOnce(&mut View<'a, S>) -> T) -> Option<T> {
+        let state = State::unpack(seen, self.room());
+        if !self.complete(seen, state) {
+            return None;
         }
-    }
-
-    /// Lets `look` see the log. `None`: the ring is not this key's any more.
-    pub(crate) fn read<T>(&self, look: impl Fn(&View<'a, S>) -> T) -> Option<T> {
-        loop {
-            let word = self.state.load();
-            let state = State::unpack(word, self.room());
-            if state.tag != self.tag {
-                return None;
-            }
-            let answer = look(&View::new(self.slots, state));
-            if self.state.load() == word {
-                return Some(answer);
-            }
+        if let Last::Gap { .. } = state.last {
+            self.state.swap(seen, state.gap_moved(self.room()).pack());
+            return None;
         }
-    }
-
-    /// The state, once the slots show it.
-    fn completed(&self) -> (u128, State) {
-        loop {
-            let word = self.state.load();
-            let state = State::unpack(word, self.room());
-            if !self.complete(word, state) {
-                continue;
-            }
-            match state.last {
-                Last::Hit { .. } => return (word, state),
-                Last::Gap { .. } => self.state.swap(word, state.gap_moved(self.room()).pack()),
-            };
+        let mut view = View::new(self.slots, state);
+        let answer = step(&mut view);
+        if view.next == state {
+            return (self.state.load() == seen).then_some(answer);
         }
+        let next = State { version: state.next_version(), ..view.next };
+        if !self.state.swap(seen, next.pack()) {
+            return None;
+        }
+        self.complete(next.pack(), next);
+        Some(answer)
     }
 
     /// Writes what the slots do not show of a state yet; `false` if the state moved on, for then somebody did.

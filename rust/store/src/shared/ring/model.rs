@@ -5,66 +5,16 @@
 //! found in the end. That is all at once: no more is admitted than the limit allows, no stamp is missing after a later hit,
 //! no key is stuck.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crossfade_core::limit::Rate;
-use crossfade_core::limit::moving_window::Log;
 use shuttle::rand::Rng;
-use shuttle::sync::atomic::{AtomicBool, Ordering};
 use shuttle::thread;
 
 use super::super::atomic::Word;
-use super::tests::{Answer, List, Op, rate};
-use super::{Ring, empty, vacated};
-
-/// A word that the scheduler may switch threads before, and at which a thread may die.
-struct Stop<T> {
-    gate: AtomicBool,
-    value: Mutex<T>,
-}
-
-shuttle::thread_local! {
-    /// How many more words this thread lives to touch.
-    static FUSE: Cell<u32> = const { Cell::new(u32::MAX) };
-}
-
-/// What a thread dies of.
-struct Killed;
-
-impl<T> Stop<T> {
-    fn new(value: T) -> Self {
-        Self { gate: AtomicBool::new(false), value: Mutex::new(value) }
-    }
-
-    fn touch<R>(&self, with: impl FnOnce(&mut T) -> R) -> R {
-        // The scheduler switches here, and then not before the next of these.
-        self.gate.load(Ordering::SeqCst);
-        let fuse = FUSE.with(Cell::get);
-        if fuse == 0 {
-            resume_unwind(Box::new(Killed));
-        }
-        FUSE.with(|left| left.set(fuse - 1));
-        with(&mut self.value.lock().expect("nobody dies while touching"))
-    }
-}
-
-impl<T: Copy + PartialEq> Word<T> for Stop<T> {
-    fn load(&self) -> T {
-        self.touch(|value| *value)
-    }
-
-    fn swap(&self, seen: T, next: T) -> bool {
-        self.touch(|value| {
-            let same = *value == seen;
-            if same {
-                *value = next;
-            }
-            same
-        })
-    }
-}
+use super::super::stop::{LONG, Stop, mortal, orders};
+use super::tests::{Answer, List, Op, change, empty, rate, stamps};
+use super::{View, vacated};
 
 /// What a thread does.
 #[derive(Debug, Clone, Copy)]
@@ -103,18 +53,14 @@ impl Real {
             None
         };
         match act {
-            Act::Key(tag, op) => self.ring(tag).change(|log| op.on(log, &self.rate, |log| log.clear())),
-            Act::Vacate => swap_state(|word, _| vacated(word), 0),
+            Act::Key(tag, op) => change(self.ring(), tag, |log| op.on(log, &self.rate, View::clear)),
+            Act::Vacate => swap_state(|word, _| vacated(7, word), 0),
             Act::Give(tag) => swap_state(empty, tag),
         }
     }
 
-    fn ring(&self, tag: u32) -> Ring<'_, Stop<u128>, Stop<u64>> {
-        Ring::new(&self.state, &self.slots, tag)
-    }
-
-    fn stamps(&self, tag: u32) -> Option<List> {
-        self.ring(tag).read(|log| List((0..log.len()).map(|age| log.stamp(age)).collect()))
+    fn ring(&self) -> (&Stop<u128>, &[Stop<u64>]) {
+        (&self.state, &self.slots)
     }
 }
 
@@ -148,20 +94,14 @@ fn live(amount: u64, before: &[Act], lives: &[Life]) {
     let threads = lives.iter().cloned().map(|life| {
         let real = real.clone();
         thread::spawn(move || {
-            FUSE.with(|left| left.set(life.fuse));
             let mut told = Vec::new();
-            let died = catch_unwind(AssertUnwindSafe(|| life.acts.iter().for_each(|&act| told.push(real.act(act)))));
-            if let Err(cause) = died
-                && !cause.is::<Killed>()
-            {
-                resume_unwind(cause);
-            }
+            mortal(life.fuse, || life.acts.iter().for_each(|&act| told.push(real.act(act))));
             told
         })
     });
     let threads: Vec<_> = threads.collect();
     let told: Vec<Vec<Told>> = threads.into_iter().map(|thread| thread.join().expect("it dies inside")).collect();
-    let found = [1, 2].map(|tag| (tag, real.stamps(tag)));
+    let found = [1, 2].map(|tag| (tag, stamps(real.ring(), tag)));
     let explained = Story { rate, lives, told: &told, found: &found }.is_true(&plain, &vec![0; lives.len()]);
     assert!(explained, "no order of {lives:?} explains {told:?} and {found:?}");
 }
@@ -194,15 +134,8 @@ impl Story<'_> {
     }
 }
 
-const LONG: u32 = u32::MAX;
-
 /// Words that are touched in the longest life of these tests when nobody interferes, and some more.
 const LONGEST: u32 = 30;
-
-/// Orders that one test tries: a second or two of them, or with CROSSFADE_LONG some minutes.
-fn orders() -> usize {
-    if std::env::var_os("CROSSFADE_LONG").is_some() { 200_000 } else { 4_000 }
-}
 
 fn hit(cost: u64, now: u64) -> Act {
     Act::Key(1, Op::Hit { cost, now })

@@ -9,6 +9,7 @@
 //! | len | 13 | how many stamps before the head belong to the key |
 //! | tag | 26 | whose they are; 0 is nobody |
 
+use super::super::word::TAG;
 use super::view::before;
 
 /// Longest ring: lengths and costs up to it have a place in the state word.
@@ -19,8 +20,6 @@ const HEAD: u32 = 12;
 const VERSION: u32 = 10;
 const COST: u32 = 13;
 const LEN: u32 = 13;
-/// Bits of the tag.
-pub(crate) const TAG: u32 = 26;
 
 /// The cost that no hit has.
 const GAP: u32 = mask(COST) as u32;
@@ -85,6 +84,7 @@ impl State {
     }
 
     /// The same ring without a stamp that counts.
+    #[cfg(test)]
     pub(super) fn emptied(self) -> Self {
         Self { last: Last::NOTHING, len: 0, ..self }
     }
@@ -122,20 +122,17 @@ pub(super) fn stamp_of(mark: u64) -> u64 {
     mark >> VERSION
 }
 
-/// A state of nobody's to stand after `word`. It differs from all before it: what was a stamp counts how often it happened.
-pub(crate) fn vacated(word: u128) -> u128 {
+/// A state of nobody's to stand after `word`, with that token where a stamp was.
+pub(crate) fn vacated(token: u64, word: u128) -> u128 {
     let state = State::unpack(word, MAX_LEN as u32);
-    let times = match state.last {
-        Last::Hit { stamp, .. } => (stamp + 1) & mask(STAMP),
-        Last::Gap { .. } => 0,
-    };
-    let version = state.next_version();
-    State { last: Last::Hit { stamp: times, cost: 0 }, len: 0, version, tag: 0, ..state }.pack()
+    let last = Last::Hit { stamp: token & mask(STAMP), cost: 0 };
+    State { last, len: 0, version: state.next_version(), tag: 0, ..state }.pack()
 }
 
-/// The first state of the key of that tag, to stand after a vacated one.
-pub(crate) fn empty(vacated: u128, tag: u32) -> u128 {
-    vacated & !u128::from(mask(TAG)) | u128::from(tag)
+/// What a key began with, in a ring of `room` slots that nobody had before, as what it begins with after a vacated state.
+pub(crate) fn begun(first: u128, vacated: u128, room: u32) -> u128 {
+    let (first, seen) = (State::unpack(first, room), State::unpack(vacated, room));
+    State { head: (seen.head + first.head) % room, version: seen.next_version(), ..first }.pack()
 }
 
 /// Seconds since the epoch as a stamp. Exact from 2004 to 2106, where such doubles are multiples of 2^-22; before, it is

@@ -9,7 +9,9 @@ use crossfade_core::limit::{Rate, Window};
 use portable_atomic::AtomicU128;
 use proptest::prelude::*;
 
-use super::{Ring, empty, vacated};
+use super::super::atomic::Word;
+use super::state::State;
+use super::{Ring, View, begun, vacated};
 
 /// A log as simple as can be: stamps, newest first.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -87,6 +89,28 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// Lets `step` change the log of the key of that tag; `None` if the ring is not that key's.
+pub(super) fn change<W: Word<u128>, S: Word<u64>, T>(
+    (state, slots): (&W, &[S]),
+    tag: u32,
+    step: impl Fn(&mut View<'_, S>) -> T,
+) -> Option<T> {
+    loop {
+        let seen = state.load();
+        if State::unpack(seen, slots.len() as u32).tag != tag {
+            return None;
+        }
+        if let Some(answer) = Ring::new(state, slots).change(seen, &step) {
+            return Some(answer);
+        }
+    }
+}
+
+/// The stamps of the key of that tag.
+pub(super) fn stamps<W: Word<u128>, S: Word<u64>>(ring: (&W, &[S]), tag: u32) -> Option<List> {
+    change(ring, tag, |log| List((0..log.len()).map(|age| log.stamp(age)).collect()))
+}
+
 proptest! {
     /// Whatever is done to a key, in whatever order of times, and to the one that has the ring after it: it answers like a
     /// list that starts empty.
@@ -94,21 +118,18 @@ proptest! {
     fn is_a_cut_list(amount in 1u64..12, ops in prop::collection::vec((prop::bool::weighted(0.1), op()), 1..80)) {
         let (rate, slots) = (rate(amount), slots(amount));
         let (mut tag, mut list) = (1, List::default());
-        let state = AtomicU128::new(empty(vacated(0), tag));
+        let state = AtomicU128::new(empty(vacated(7, 0), tag));
+        let ring = (&state, &slots[..]);
         for (evicted, op) in ops {
             if evicted {
-                let former = Ring::new(&state, &slots, tag);
                 tag += 1;
-                state.store(empty(vacated(state.load(SeqCst)), tag), SeqCst);
+                state.store(empty(vacated(u64::from(tag), state.load(SeqCst)), tag), SeqCst);
                 list = List::default();
-                prop_assert_eq!(former.change(|log| op.on(log, &rate, |log| log.clear())), None);
-                prop_assert_eq!(former.read(|log| log.len()), None);
+                prop_assert_eq!(stamps(ring, tag - 1), None);
             }
             let answer = op.on(&mut list, &rate, |list| list.0.clear());
-            let ring = Ring::new(&state, &slots, tag);
-            prop_assert_eq!(ring.change(|log| op.on(log, &rate, |log| log.clear())), Some(answer));
-            let whole = ring.read(|log| List((0..log.len()).map(|age| log.stamp(age)).collect()));
-            prop_assert_eq!(whole.as_ref(), Some(&list));
+            prop_assert_eq!(change(ring, tag, |log| op.on(log, &rate, View::clear)), Some(answer));
+            prop_assert_eq!(stamps(ring, tag), Some(list.clone()));
         }
     }
 
@@ -117,13 +138,18 @@ proptest! {
     fn damage_passes(word: u128, marks in prop::collection::vec(any::<u64>(), 1..12), ops in prop::collection::vec(op(), 1..20)) {
         let rate = rate(marks.len() as u64);
         let (state, slots) = (AtomicU128::new(word), marks.into_iter().map(AtomicU64::new).collect::<Vec<_>>());
-        let ring = Ring::new(&state, &slots, word as u32 & 0x3ff_ffff);
+        let (ring, tag) = ((&state, &slots[..]), word as u32 & 0x3ff_ffff);
         for op in ops {
-            ring.change(|log| op.on(log, &rate, |log| log.clear()));
+            change(ring, tag, |log| op.on(log, &rate, View::clear));
         }
         let late = Timestamp::from_micros((1 << 32) * 1_000_000 + 2_000_000);
-        prop_assert!(ring.change(|log| moving_window::hit(log, &rate, 1, late)).is_some_and(|granted| granted));
+        prop_assert!(change(ring, tag, |log| moving_window::hit(log, &rate, 1, late)).is_some_and(|granted| granted));
     }
+}
+
+/// The first state of the key of that tag, after a vacated one.
+pub(super) fn empty(vacated: u128, tag: u32) -> u128 {
+    begun(State { tag, ..State::default() }.pack(), vacated, super::MAX_LEN as u32)
 }
 
 fn slots(amount: u64) -> Vec<AtomicU64> {

@@ -14,12 +14,29 @@ pub(crate) struct View<'a, S> {
     pub(super) next: State,
 }
 
+impl<S> Clone for View<'_, S> {
+    fn clone(&self) -> Self {
+        Self { slots: self.slots, next: self.next }
+    }
+}
+
 impl<'a, S: Word<u64>> View<'a, S> {
     pub(super) fn new(slots: &'a [S], state: State) -> Self {
         Self { slots, next: state }
     }
 
+    /// The log of the state `word`, whether or not the slots show it yet.
+    pub(crate) fn of(slots: &'a [S], word: u128) -> Self {
+        Self::new(slots, State::unpack(word, (slots.len() as u32).max(1)))
+    }
+
+    /// The state of what became of it.
+    pub(crate) fn word(&self) -> u128 {
+        self.next.pack()
+    }
+
     /// Forgets every stamp.
+    #[cfg(test)]
     pub(crate) fn clear(&mut self) {
         self.next = self.next.emptied();
     }
@@ -48,15 +65,16 @@ impl<S: Word<u64>> Log for View<'_, S> {
         seconds(self.at(age as u32))
     }
 
-    fn push(&mut self, at: f64, count: u64, _: u64) {
+    fn push(&mut self, at: f64, count: u64, keep: u64) {
         let room = self.room();
-        let cost = count.min(u64::from(room)) as u32;
+        let keep = keep.min(u64::from(room)) as u32;
+        let cost = count.min(u64::from(keep)) as u32;
         if cost == 0 {
             return;
         }
         self.next.last = Last::Hit { stamp: stamp(at), cost };
         self.next.head = (self.next.head + cost) % room;
-        self.next.len = (self.next.len + cost).min(room);
+        self.next.len = (self.next.len + cost).min(keep);
     }
 
     /// Of the newest run of such stamps: there is another one only where time ran backwards.
