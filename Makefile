@@ -42,6 +42,7 @@ test: lint test-rust test-python ## Every check: format, lints, Rust and Python 
 
 test-long: build ## Parity at a hundred thousand examples each: up to an hour
 	CROSSFADE_LONG=1 PATH=$(CURDIR)/$(DEV)/bin:$$PATH $(DEV)/bin/python -m pytest tests/parity tests/suites
+	cargo test -q --profile perf -p crossfade-store -- --ignored
 
 check: ## The fast loop: the core's and the store's tests and lints
 	cargo clippy -q -p crossfade-core -p crossfade-store --all-targets -- -D warnings
@@ -50,9 +51,10 @@ check: ## The fast loop: the core's and the store's tests and lints
 bench: $(WHEEL)/$(STAMP) ## Decision latency of control and candidate, side by side
 	$(WHEEL)/bin/python tests/bench/decision.py --work .cache/bench
 
-bench-limits: $(WHEEL)/$(STAMP) ## One hit of a limit: limits over memory and over crossfade, and other libraries
+bench-limits: $(WHEEL)/$(STAMP) ## One hit of a limit: each store, limits over memory and over crossfade, other libraries
 	$(WHEEL)/bin/pip install -q --disable-pip-version-check --target .cache/bench-packages --upgrade -r tests/bench/requirements.txt
 	PYTHONPATH=.cache/bench-packages $(WHEEL)/bin/python tests/bench/one_hit.py
+	$(PYTHON) tests/bench/limits.py
 
 bench-linear: ## Size against time for requests made to be slow: none may take more than linear time
 	@mkdir -p .cache

@@ -4,11 +4,12 @@
 mod shared_support;
 
 use std::collections::HashSet;
+use std::process::{Command, Stdio};
 
 use crossfade_core::Timestamp;
 use crossfade_core::limit::{Charged, Limit, LimitCharge, Limiter};
-use crossfade_store::Memory;
 use crossfade_store::shared::OnFull;
+use crossfade_store::{Memory, Shared};
 use proptest::prelude::Strategy as Generator;
 use proptest::prelude::*;
 use shared_support::{STRATEGIES, Table, at, limit};
@@ -138,6 +139,34 @@ fn racing_threads_share_each_count() {
         let sums: Vec<usize> = (0..5_000).map(|key| granted.iter().filter(|thread| thread[key]).count()).collect();
         assert!(sums.iter().all(|&sum| sum == 3), "{strategy:?} {:?}", shared.stats());
     }
+}
+
+/// Processes that start at once, make the file, list the limit and insert the same keys are together granted what one would be.
+#[test]
+fn racing_processes_share_each_count() {
+    const KEYS: u32 = 3_000;
+    const PLACE: &str = "CROSSFADE_TEST_TABLE";
+    let limit = limit(0, "3/hour", STRATEGIES[0]);
+    if let Some(path) = std::env::var_os(PLACE) {
+        // One of the processes below.
+        let shared = Shared::open(path.as_ref(), &Table::new(10_000, OnFull::Share).options).expect("a table");
+        let hits = (0..2 * KEYS).filter(|key| shared.hit(&limit, &(key % KEYS).to_be_bytes(), 1, at(0)).admitted);
+        println!("granted {}", hits.count());
+        return;
+    }
+    let table = Table::new(10_000, OnFull::Share);
+    let start = |_| {
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.args(["--exact", "racing_processes_share_each_count", "--nocapture"]).env(PLACE, &table.path);
+        command.stdout(Stdio::piped()).spawn().expect("a process")
+    };
+    let processes: Vec<_> = (0..4).map(start).collect();
+    let granted = processes.into_iter().map(|process| {
+        let said = String::from_utf8(process.wait_with_output().expect("an end").stdout).expect("text");
+        let granted = said.split("granted ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        granted.and_then(|granted| granted.parse::<u32>().ok()).expect("a number")
+    });
+    assert_eq!(granted.sum::<u32>(), 3 * KEYS);
 }
 
 /// A limit that counts otherwise than before starts over; back again, the former counts are there. So does another limit of
