@@ -19,13 +19,15 @@ from typing import Any
 from crossfade import _control_digest
 from crossfade._core import Decision, NativeSeam
 from crossfade.observation import Observation, Observe, Outcome, Reject
-from crossfade.observe import _charges
+from crossfade.observe import _charges, _handover
 from crossfade.request import Request
 
 _LOG = logging.getLogger("crossfade")
 
 # Answers of NativeSeam.admit and NativeSeam.place; see there.
 SAME = 1
+CHANGED = 2
+REFUSED = 3
 CANDIDATE_ANSWERS = 16
 CONTROL_RUNS = 32
 RECORDS = 64
@@ -33,6 +35,9 @@ CROSSED_CAP = 128
 SAID = 15
 DECIDES = 1
 PLACE_RECORDS = 2
+
+# What the candidate says when it has decided, and so has counted.
+_COUNTED = (SAME, CHANGED, REFUSED)
 
 # What most requests of a live route get: nothing to compare, nothing to record, nothing changed.
 _SERVED_UNCHANGED = SAME | CANDIDATE_ANSWERS
@@ -88,6 +93,7 @@ class Seam:
         self._controls: dict[str, Control] = {}
         self._version = version
         self._digest: str | None = None
+        _handover.join(self)
         if native.records:
             # The thread that writes ends with the process, and what it still holds would be lost.
             atexit.register(_flush_at_exit, weakref.ref(self))
@@ -168,7 +174,7 @@ class Seam:
         if code & CROSSED_CAP:
             self._warn_of_cap(request)
         code, decision = self._decision(code)
-        control = self._run(request, now) if code & CONTROL_RUNS else None
+        control = self._run(request, now, code) if code & CONTROL_RUNS else None
         return self._settle(request, now, code, decision, control)
 
     async def admit_async(self, request: Request) -> Outcome:
@@ -183,7 +189,7 @@ class Seam:
             self._warn_of_cap(request)
         # Before anything is awaited: the next request of this thread writes over the last decision.
         code, decision = self._decision(code)
-        control = await self._run_async(request, now) if code & CONTROL_RUNS else None
+        control = await self._run_async(request, now, code) if code & CONTROL_RUNS else None
         return self._settle(request, now, code, decision, control)
 
     def status(self) -> dict[str, Any]:
@@ -257,23 +263,28 @@ class Seam:
             raise control.raised
         return control.outcome or UNCHANGED
 
-    def _run(self, request: Request, now: int) -> Observation | None:
+    def _run(self, request: Request, now: int, code: int) -> Observation | None:
         control = self.control_of(request)
-        return None if control is None else self.observe(control, request, now)
+        return None if control is None else self.observe(control, request, now, beside=code & SAID in _COUNTED)
 
-    async def _run_async(self, request: Request, now: int) -> Observation | None:
+    async def _run_async(self, request: Request, now: int, code: int) -> Observation | None:
         control = self.control_of(request)
         if control is None:
             return None
+        beside = code & SAID in _COUNTED
         if control.is_async:
-            return await self.observe_async(control, request, now)
-        return self.observe(control, request, now)
+            return await self.observe_async(control, request, now, beside=beside)
+        return self.observe(control, request, now, beside=beside)
 
-    def observe(self, control: Control, request: Request, now: int) -> Observation:
-        """Run a sync control and keep what it did, raising included: a rejection usually *is* an exception."""
+    def observe(self, control: Control, request: Request, now: int, *, beside: bool = False) -> Observation:
+        """
+        Run a sync control and keep what it did, raising included: a rejection usually *is* an exception.
+
+        `beside`: a candidate has decided the request, and so has counted it.
+        """
         if control.is_async:
             raise TypeError("this route's control is async: await seam.admit_async(request)")
-        charges = _charges.fresh()
+        charges = _charges.fresh(beside=beside)
         token = _charges.noted.set(charges)
         returned, error = None, None
         start = perf_counter_ns()
@@ -286,9 +297,9 @@ class Seam:
             _charges.noted.reset(token)
         return _observation(control, returned, error, charges, nanos)
 
-    async def observe_async(self, control: Control, request: Request, now: int) -> Observation:
-        """Run an async control and keep what it did; cancellation goes through."""
-        charges = _charges.fresh()
+    async def observe_async(self, control: Control, request: Request, now: int, *, beside: bool = False) -> Observation:
+        """The same for an async control; cancellation goes through."""
+        charges = _charges.fresh(beside=beside)
         token = _charges.noted.set(charges)
         returned, error = None, None
         start = perf_counter_ns()

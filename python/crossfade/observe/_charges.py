@@ -10,8 +10,15 @@ from contextvars import ContextVar
 
 Charge = tuple[str, bytes, int]
 
+
+class Charges(list[Charge]):
+    """The charges of one control, and whether it runs beside a candidate that has counted the request too."""
+
+    beside = False
+
+
 # A context variable: controls may be async, and many of them run at a time.
-noted: ContextVar[list[Charge] | None] = ContextVar("crossfade_charges", default=None)
+noted: ContextVar[Charges | None] = ContextVar("crossfade_charges", default=None)
 
 _watched = False
 
@@ -24,8 +31,12 @@ def watching() -> None:
     _watched = True
 
 
-def fresh() -> list[Charge] | None:
+def fresh(*, beside: bool) -> Charges | None:
     """
     A list for one control's charges, or None where nothing is watched.
     """
-    return [] if _watched else None
+    if not _watched:
+        return None
+    charges = Charges()
+    charges.beside = beside
+    return charges

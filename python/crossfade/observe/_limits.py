@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from crossfade.observe import _handover
 from crossfade.observe._charges import noted, watching
 
 _storages: list[Any] = []
@@ -22,6 +23,9 @@ def limits(limiter: Any, names: Mapping[Any, str]) -> None:
     Record every hit of a `limits` limiter as a charge: limit, key and cost, refused hits included.
 
     The key is what the library counts under without its namespace: the identifiers joined by `/`.
+
+    Counts in a memory storage of `limits` are also handed over between the two sides, key by key, when a route changes
+    sides (docs/seam.md).
 
     Args:
         limiter: A strategy object of `limits.strategies` or `limits.aio.strategies`. Its `hit` is replaced on this
@@ -40,16 +44,31 @@ def limits(limiter: Any, names: Mapping[Any, str]) -> None:
 
     def recorded(item: Any, *identifiers: Any, cost: int = 1) -> Any:
         note(item, identifiers, cost)
-        return hit(item, *identifiers, cost=cost)
+        turn = _handover.turn(limiter, names, item, identifiers, cost)
+        if turn is None:
+            return hit(item, *identifiers, cost=cost)
+        turn.bring_up()
+        try:
+            return hit(item, *identifiers, cost=cost)
+        finally:
+            turn.counted()
 
     async def recorded_async(item: Any, *identifiers: Any, cost: int = 1) -> Any:
         note(item, identifiers, cost)
-        return await hit(item, *identifiers, cost=cost)
+        turn = _handover.turn(limiter, names, item, identifiers, cost)
+        if turn is None:
+            return await hit(item, *identifiers, cost=cost)
+        await turn.bring_up_async()
+        try:
+            return await hit(item, *identifiers, cost=cost)
+        finally:
+            turn.counted()
 
     watched: Any = recorded_async if inspect.iscoroutinefunction(hit) else recorded
     watched.crossfade = True
     limiter.hit = watched
     _storages.append(limiter.storage)
+    _handover.watch(limiter, names)
     watching()
 
 

@@ -5,6 +5,7 @@
 //! | `scope` | an ASGI scope, walked into a borrowed request |
 //! | `native` | `NativeSeam`: the methods that the Python seam calls |
 //! | `work` | one thread's buffers, and the candidate's run |
+//! | `handover` | counts of limits, from and to the control's storage |
 //! | `decision` | what the candidate decided, copied out for Python |
 //! | `observed` | Python observations into records |
 //! | `storage` | `Storage`: a storage of the library `limits` |
@@ -15,6 +16,7 @@
 mod control;
 mod decision;
 mod guard;
+mod handover;
 mod native;
 mod observed;
 mod scope;

@@ -15,10 +15,12 @@ use crossfade_seam::process::Process;
 use crossfade_seam::stage::Stage;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::decision::Decision;
 use crate::guard::{self, guarded, may_panic};
+use crate::handover;
 use crate::observed;
 use crate::scope::{self, Parts};
 use crate::work::{Work, code};
@@ -40,6 +42,8 @@ pub struct NativeSeam {
     paths: Paths,
     capture: Option<PathBuf>,
     process: ArcSwapOption<Process>,
+    /// Gives the control's counts; see [`handover`].
+    count_of: PyOnceLock<Py<PyAny>>,
 }
 
 impl NativeSeam {
@@ -63,6 +67,16 @@ impl NativeSeam {
         // Whoever comes second drops its own, and its threads end.
         self.process.compare_and_swap(&*before, Some(process));
         self.process.load()
+    }
+
+    /// Runs `f` with the counts of this process, if it serves already. Who only counts must not make it.
+    fn with_counts<T>(&self, at: &str, f: impl FnOnce(&Engine) -> Option<T>) -> Option<T> {
+        let serves =
+            |process: &Option<Arc<Process>>| process.as_ref().is_some_and(|p| p.generation == fork::generation());
+        if !serves(&self.process.load()) {
+            return None;
+        }
+        self.with(at, None, |_, engine| f(engine))
     }
 
     /// Runs `f` with this process and its engine. A panic of ours is counted and answered by `fallback`, which leaves
@@ -106,7 +120,14 @@ impl NativeSeam {
             follower::read_policy(&paths, &text).map_err(|errors| PyValueError::new_err(errors.to_string()))?;
         fork::register();
         guard::install_hook();
-        Ok(Self { policy, text, paths, capture: capture_directory, process: ArcSwapOption::empty() })
+        Ok(Self {
+            policy,
+            text,
+            paths,
+            capture: capture_directory,
+            process: ArcSwapOption::empty(),
+            count_of: PyOnceLock::new(),
+        })
     }
 
     /// Whether exchanges are recorded.
@@ -147,6 +168,11 @@ impl NativeSeam {
             }
             // Python code can run in here and come back for another request; so the buffers are not borrowed yet.
             let taken = Parts::of(scope).zip(body.cast::<PyBytes>().ok());
+            if engine.tally().may_be_short(&engine.policy.route(place.route).limits, now)
+                && let (Some((parts, _)), Some(count_of)) = (&taken, self.count_of.get(scope.py()))
+            {
+                handover::seed(count_of.bind(scope.py()), engine, place, parts, now);
+            }
             Work::with(|work| match taken {
                 Some((parts, body)) => work.decide(process, engine, place, &parts, body.as_bytes(), now),
                 None => work.unable(engine, place, now),
@@ -158,6 +184,45 @@ impl NativeSeam {
     /// "unchanged". Call it before anything else is awaited.
     fn decision(&self) -> Option<Decision> {
         self.with("decision", None, |_, _| Work::with(Work::decision))
+    }
+
+    /// Takes what gives the control's counts: called with a limit's name, its terms (strategy, amount, seconds), a key and
+    /// the time in seconds since the epoch; returns None where they are not known. The first one stays.
+    fn hand_over(&self, py: Python<'_>, count_of: Py<PyAny>) {
+        // A second one is dropped.
+        let _ = self.count_of.set(py, count_of);
+    }
+
+    /// Whether hits that the control makes at `now`, in seconds since the epoch, are to be told: mostly not.
+    fn hands_over(&self, now: f64) -> bool {
+        self.with_counts("hands_over", |engine| Some(engine.tally().hands_over(handover::timestamp(now).micros())))
+            .unwrap_or(false)
+    }
+
+    /// What the candidate has counted alone for a key that the control is about to hit; None: nothing.
+    #[pyo3(signature = (limit, terms, key, now) -> "Any")]
+    fn owed<'py>(
+        &self,
+        limit: &str,
+        terms: (String, u64, u64),
+        key: &Bound<'py, PyString>,
+        now: f64,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let owed = self.with_counts("owed", |engine| {
+            let limit = handover::limit(&engine.policy, limit, (&terms.0, terms.1, terms.2))?;
+            // What is no text is no key of the candidate's.
+            engine.tally().owed(limit, key.to_str().ok()?.as_bytes(), handover::timestamp(now))
+        });
+        owed.map_or(Ok(None), |state| handover::to_python(key.py(), state))
+    }
+
+    /// Notes that the control has hit a key at `now` with `cost`, and the candidate has not.
+    fn counted_alone(&self, limit: &str, terms: (String, u64, u64), key: &Bound<'_, PyString>, cost: u64, now: f64) {
+        self.with_counts("counted_alone", |engine| {
+            let limit = handover::limit(&engine.policy, limit, (&terms.0, terms.1, terms.2))?;
+            engine.tally().counted_alone(limit, key.to_str().ok()?.as_bytes(), cost, handover::timestamp(now));
+            Some(())
+        });
     }
 
     /// Lets the candidate count a request that the control decides alone although the route is not `off`.

@@ -109,6 +109,8 @@ impl Work {
         let now = Timestamp::from_micros(now);
         let scratch = &mut self.scratch;
         let answer = parts.with_request(body, |request| guarded(|| engine.candidate(place, request, now, scratch)));
+        // Whatever became of it: what it has charged, it has counted.
+        engine.tally().counted(&engine.policy, scratch, true, now);
         matches!(answer, Some(Some(_)))
     }
 

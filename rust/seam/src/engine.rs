@@ -133,6 +133,7 @@ impl Engine {
             });
             state.shares.store(shares, Ordering::Relaxed);
         }
+        self.tally.set_busy(self.routes.iter().any(|state| state.switch.stage() != Stage::Off));
         held
     }
 
@@ -165,6 +166,11 @@ impl Engine {
             }
         }
         decoded.len() != raw_path.len() && self.policy.route_of(method, &decoded) != Some(route)
+    }
+
+    /// The counts of the policy's limits.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Notes that the control counts a request of `route` alone, which leaves the candidate's counts short of it.
@@ -234,7 +240,7 @@ impl Engine {
         let standing = state.cap.add(is_outside, route.unsupported.cap);
         let crossed_cap = standing == Standing::Crossed;
         let mut settled = Settled { candidate_answers: false, control_runs: true, crossed_cap };
-        if wanted && !self.tally.warm(&route.limits, now.micros()) {
+        if wanted && !self.tally.warm(&self.policy, scratch, now) {
             state.counts.cold.add();
         } else if wanted {
             let key = self.cutover_key(route, request, scratch);
@@ -242,6 +248,7 @@ impl Engine {
             settled.control_runs =
                 place.stage != Stage::Live || state.shares.load(Ordering::Relaxed) || state.switch.drift_sampled(&key);
         }
+        self.tally.counted(&self.policy, scratch, settled.control_runs, now);
         if settled.candidate_answers {
             state.counts.answered_by_candidate.add();
         }

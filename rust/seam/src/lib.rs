@@ -8,6 +8,7 @@
 //! | [`bucket`] | which keys a canary takes |
 //! | [`switch`] | a route's stage as the request path reads it |
 //! | [`tally`] | what the candidate has counted, and whether that is all |
+//! | [`handover`] | which side's count of a key is whole |
 //! | [`engine`] | one decision at the seam |
 //! | [`process`] | what belongs to one process |
 //! | [`counts`], [`redact`] | what happened, per route; what a capture may not hold |
@@ -24,6 +25,7 @@ pub mod engine;
 pub mod follower;
 #[allow(unsafe_code)]
 pub mod fork;
+pub mod handover;
 pub mod ledger;
 pub mod process;
 pub mod redact;

@@ -10,21 +10,35 @@ use crossfade_core::key::KeyPart;
 use crossfade_core::limit::{Limit, LimitId, Strategy};
 use crossfade_store::memory::Memory;
 
+use crate::handover::{Handover, Shortness};
+
 /// The counts of a policy's limits.
 #[derive(Debug)]
 pub struct Tally {
-    memory: Memory,
+    pub(crate) memory: Memory,
     limits: Vec<Warmth>,
+    /// How long one hit matters to any limit, in microseconds.
+    pub(crate) longest: u64,
+    pub(crate) handover: Handover,
 }
 
 #[derive(Debug)]
-struct Warmth {
+pub(crate) struct Warmth {
     /// How long one hit matters, in microseconds.
-    memory: u64,
-    /// The candidate's count is short until then, in microseconds since the epoch.
-    cold_until: AtomicU64,
+    pub(crate) memory: u64,
+    /// The candidate's count of any key may be short until then, in microseconds since the epoch.
+    pub(crate) cold_until: AtomicU64,
     /// Requests of different routes can meet in one key.
     crosses_routes: bool,
+    pub(crate) shortness: Shortness,
+}
+
+impl Warmth {
+    fn cool(&self, now: u64) {
+        let until = now.saturating_add(self.memory);
+        self.cold_until.fetch_max(until, Ordering::Relaxed);
+        self.shortness.lasts_until(until);
+    }
 }
 
 impl Tally {
@@ -34,8 +48,11 @@ impl Tally {
             memory: memory_of(limit),
             cold_until: AtomicU64::new(0),
             crosses_routes: !limit.key.parts.contains(&KeyPart::Route),
+            shortness: Shortness::default(),
         });
-        Self { memory: Memory::new(policy.store.max_keys()), limits: limits.collect() }
+        let limits: Vec<Warmth> = limits.collect();
+        let longest = limits.iter().map(|limit| limit.memory).max().unwrap_or(0);
+        Self { memory: Memory::new(policy.store.max_keys()), limits, longest, handover: Handover::default() }
     }
 
     /// Where hits are counted.
@@ -46,26 +63,24 @@ impl Tally {
     /// Notes that a request at `now` was counted in `limits` by the control alone.
     pub fn missed(&self, limits: &[LimitId], now: u64) {
         for &id in limits {
-            let warmth = &self.limits[usize::from(id.0)];
-            warmth.cold_until.fetch_max(now.saturating_add(warmth.memory), Ordering::Relaxed);
+            self.of(id).cool(now);
         }
     }
 
     /// As if a request had been missed in every limit.
     pub fn chill(&self, now: u64) {
         for warmth in &self.limits {
-            warmth.cold_until.fetch_max(now.saturating_add(warmth.memory), Ordering::Relaxed);
+            warmth.cool(now);
         }
-    }
-
-    /// Whether everything that still matters for `limits` is counted here.
-    pub fn warm(&self, limits: &[LimitId], now: u64) -> bool {
-        limits.iter().all(|id| now >= self.limits[usize::from(id.0)].cold_until.load(Ordering::Relaxed))
     }
 
     /// Whether requests of different routes can meet in one key of the limit.
     pub fn crosses_routes(&self, id: LimitId) -> bool {
-        self.limits[usize::from(id.0)].crosses_routes
+        self.of(id).crosses_routes
+    }
+
+    pub(crate) fn of(&self, id: LimitId) -> &Warmth {
+        &self.limits[usize::from(id.0)]
     }
 }
 
@@ -73,7 +88,9 @@ impl Tally {
 fn memory_of(limit: &Limit) -> u64 {
     let window = limit.rate.window().saturating_mul(1_000_000);
     match limit.strategy {
-        Strategy::FixedWindow | Strategy::MovingWindow => window,
+        Strategy::FixedWindow => window,
+        // At its very end a stamp still counts.
+        Strategy::MovingWindow => window.saturating_add(1),
         // The window before still weighs.
         Strategy::SlidingWindowCounter => window.saturating_mul(2),
         Strategy::Gcra { burst } => (window / limit.rate.amount.max(1) + 1).saturating_mul(burst),
@@ -114,10 +131,10 @@ limits = ["short", "long"]
         let (_, tally) = tally();
         let (short, long) = (LimitId(0), LimitId(1));
         tally.missed(&[short], 1_000);
-        assert!(!tally.warm(&[short], 1_000_999) && tally.warm(&[short], 1_001_000));
-        assert!(tally.warm(&[long], 1_000) && !tally.warm(&[long, short], 1_000));
+        assert!(tally.may_be_short(&[short], 1_001_000) && !tally.may_be_short(&[short], 1_001_001));
+        assert!(!tally.may_be_short(&[long], 1_000) && tally.may_be_short(&[long, short], 1_000));
         tally.chill(1_000);
-        assert!(!tally.warm(&[long], 120_000_999) && tally.warm(&[long], 120_001_000));
+        assert!(tally.may_be_short(&[long], 120_000_999) && !tally.may_be_short(&[long], 120_001_000));
     }
 
     /// An earlier clock never warms what a later one has cooled.
@@ -126,7 +143,7 @@ limits = ["short", "long"]
         let (_, tally) = tally();
         tally.missed(&[LimitId(0)], 5_000_000);
         tally.missed(&[LimitId(0)], 1_000_000);
-        assert!(!tally.warm(&[LimitId(0)], 5_999_999));
+        assert!(tally.may_be_short(&[LimitId(0)], 5_999_999));
     }
 
     /// A limit that counts by route keeps its routes apart.

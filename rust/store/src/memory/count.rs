@@ -43,7 +43,7 @@ impl Terms {
 }
 
 /// The state of one key. Where the stamps of a moving window are is the store's affair.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Count<R = Ring> {
     Fixed(fixed_window::State),
     Moving(R),
@@ -221,6 +221,19 @@ impl<R: Log> Count<R> {
             Self::RedisFixed(state) => redis::fixed_window::is_over(*state, now),
             Self::RedisSliding(state) => state.is_over(now),
         }
+    }
+
+    /// Whether something was counted, and all of it is over.
+    pub(crate) fn is_past(&self, terms: &Terms, now: Timestamp) -> bool {
+        let is_new = match self {
+            Self::Fixed(state) | Self::RedisFixed(state) => *state == Default::default(),
+            Self::Moving(ring) | Self::RedisMoving(ring) => ring.is_empty(),
+            Self::Sliding(state) => *state == Default::default(),
+            Self::RedisSliding(state) => *state == Default::default(),
+            Self::Gcra(paid) => *paid == [0; 16],
+            Self::Concurrent(_) => false,
+        };
+        !is_new && self.is_over(terms, now)
     }
 
     /// How much is lost when this is forgotten: the share of the limit that is used up. 1 is a key that is refused.

@@ -8,6 +8,7 @@
 //! | `storage` | the storage of the library `limits`: a table for each of its strategies |
 //! | `shards` | several tables instead of one |
 //! | `count` | one key's state, whichever its strategy |
+//! | `tag` | what the owner of the counts keeps with one |
 //! | `key` | one key's bytes |
 //! | `ring` | the stamps of a moving window |
 //! | `together` | several charges, all or none |
@@ -19,6 +20,7 @@ mod shard;
 mod shards;
 mod storage;
 mod table;
+mod tag;
 mod together;
 
 use crossfade_core::Timestamp;

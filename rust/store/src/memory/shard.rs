@@ -21,7 +21,9 @@ struct At<'a>(&'a [Terms], Timestamp);
 
 impl Judge<Count> for At<'_> {
     fn is_over(&self, entry: &Entry<Count>) -> bool {
-        entry.count.is_over(&self.0[entry.under as usize], self.1)
+        let terms = &self.0[entry.under as usize];
+        // Who has tagged a count that nothing is in yet is about to count.
+        if entry.tag == 0 { entry.count.is_over(terms, self.1) } else { entry.count.is_past(terms, self.1) }
     }
 
     fn share(&self, entry: &Entry<Count>) -> f64 {
@@ -49,7 +51,12 @@ impl Shard {
             Some(index) => index,
             None => self.table.insert(hash, under, key, Count::new(terms), &At(&self.terms, now)),
         };
-        step(self.table.count_mut(index), terms)
+        let entry = self.table.entry_mut(index);
+        if entry.tag != 0 && entry.count.is_past(terms, now) {
+            // What begins now is another count.
+            entry.tag = 0;
+        }
+        step(&mut entry.count, terms)
     }
 
     /// Lets `step` see the count of a key, and change it if there is one; else that of a key that was never seen.
@@ -72,6 +79,13 @@ impl Shard {
     pub(crate) fn note(&mut self, hit: &Hit) {
         self.stats.hits += 1;
         self.stats.refused += u64::from(!hit.admitted);
+    }
+
+    /// The entry of a key, and its terms.
+    pub(crate) fn entry(&mut self, hash: u64, limit: &Limit, key: &[u8]) -> Option<(&mut Entry<Count>, &Terms)> {
+        let under = self.terms(limit);
+        let index = self.table.find(hash, under, key)?;
+        Some((self.table.entry_mut(index), &self.terms[under as usize]))
     }
 
     /// Forgets a key.

@@ -22,6 +22,8 @@ pub(crate) struct Entry<C> {
     hash: u64,
     /// What the count is kept under: one key can have several.
     pub(crate) under: u32,
+    /// What the owner of the counts keeps with this one; at first 0.
+    pub(crate) tag: u8,
     pub(crate) key: Key,
     pub(crate) count: C,
 }
@@ -92,6 +94,11 @@ impl<C> Table<C> {
         &mut self.entries[index].count
     }
 
+    /// The whole entry there.
+    pub(crate) fn entry_mut(&mut self, index: usize) -> &mut Entry<C> {
+        &mut self.entries[index]
+    }
+
     /// Puts a count that is not there yet, and says where. Makes room first.
     pub(crate) fn insert(&mut self, hash: u64, under: u32, key: &[u8], count: C, judge: &impl Judge<C>) -> usize {
         self.reclaim(judge);
@@ -99,7 +106,7 @@ impl<C> Table<C> {
             self.evict(judge);
         }
         let index = self.entries.len();
-        self.entries.push(Entry { hash, under, key: Key::new(key), count });
+        self.entries.push(Entry { hash, under, tag: 0, key: Key::new(key), count });
         self.table.insert_unique(hash, index as u32, |&index| self.entries[index as usize].hash);
         index
     }
