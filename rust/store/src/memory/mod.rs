@@ -10,11 +10,13 @@
 //! | `count` | one key's state, whichever its strategy |
 //! | `tag` | what the owner of the counts keeps with one |
 //! | `key` | one key's bytes |
+//! | `name` | the bytes that stand for a very long key |
 //! | `ring` | the stamps of a moving window |
 //! | `together` | several charges, all or none |
 
 pub(crate) mod count;
 mod key;
+mod name;
 mod ring;
 mod shard;
 mod shards;
@@ -25,8 +27,9 @@ mod together;
 
 use crossfade_core::Timestamp;
 use crossfade_core::limit::adaptive::Sample;
-use crossfade_core::limit::{Charged, Hit, KeyState, Limit, LimitCharge, LimitId, Limiter, Window};
+use crossfade_core::limit::{Charged, Hit, KeyState, Limit, LimitCharge, Limiter, Window};
 
+use name::Name;
 use shard::Shard;
 use shards::Shards;
 
@@ -34,8 +37,9 @@ pub use storage::{Held, MemoryStorage};
 
 /// Counts in this process's memory, for at most so many keys.
 ///
-/// A key is the limit and the bytes, compared in full: two keys never share a count. Its bytes are kept, so whoever makes
-/// keys from what clients send bounds their length. As in the library `limits`, a limit whose rate or strategy changes
+/// A key is the limit and the bytes. Up to 256 of them are kept, and compared in full: two such keys never share a count.
+/// Of a longer key its length and a keyed hash of 128 bits are kept. What was over at one time may be forgotten from then
+/// on: should time run backwards, such a key starts over, as it may in `limits` after its purge. As in the library `limits`, a limit whose rate or strategy changes
 /// starts over with fresh counts.
 pub struct Memory {
     shards: Shards<Shard>,
@@ -67,11 +71,10 @@ impl Memory {
     /// What is kept for `key` under `limit`; `None` for a key that is not held, of which nothing counts at `now` any
     /// more, or whose limit bounds requests in flight.
     pub fn state(&self, limit: &Limit, key: &[u8], now: Timestamp) -> Option<KeyState> {
-        let hash = self.hash(limit.id, key);
-        self.shards.of(hash).look(
-            hash,
+        let name = self.name(limit, key);
+        self.shards.of(name.hash).look(
+            &name,
             limit,
-            key,
             |count, terms| {
                 if count.is_over(terms, now) { None } else { count.state() }
             },
@@ -84,8 +87,8 @@ impl Memory {
         if !state.fits(limit) {
             return false;
         }
-        let hash = self.hash(limit.id, key);
-        self.shards.of(hash).update(hash, limit, key, now, |count, terms| count.seed(terms, state));
+        let name = self.name(limit, key);
+        self.shards.of(name.hash).update(&name, limit, now, |count, terms| count.seed(terms, state));
         true
     }
 
@@ -111,16 +114,16 @@ impl Memory {
         })
     }
 
-    fn hash(&self, limit: LimitId, key: &[u8]) -> u64 {
-        self.shards.hash(limit.0, key)
+    fn name<'a>(&self, limit: &Limit, key: &'a [u8]) -> Name<'a> {
+        Name::new(&self.shards, limit.id, key)
     }
 }
 
 impl Limiter for Memory {
     fn hit(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> Hit {
-        let hash = self.hash(limit.id, key);
-        let mut shard = self.shards.of(hash);
-        let hit = shard.update(hash, limit, key, now, |count, terms| count.hit(terms, cost, now));
+        let name = self.name(limit, key);
+        let mut shard = self.shards.of(name.hash);
+        let hit = shard.update(&name, limit, now, |count, terms| count.hit(terms, cost, now));
         shard.note(&hit);
         hit
     }
@@ -130,33 +133,33 @@ impl Limiter for Memory {
     }
 
     fn test(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> bool {
-        let hash = self.hash(limit.id, key);
-        self.shards.of(hash).look(hash, limit, key, |count, terms| count.test(terms, cost, now))
+        let name = self.name(limit, key);
+        self.shards.of(name.hash).look(&name, limit, |count, terms| count.test(terms, cost, now))
     }
 
     fn peek(&self, limit: &Limit, key: &[u8], now: Timestamp) -> Window {
-        let hash = self.hash(limit.id, key);
-        self.shards.of(hash).look(hash, limit, key, |count, terms| count.peek(terms, now))
+        let name = self.name(limit, key);
+        self.shards.of(name.hash).look(&name, limit, |count, terms| count.peek(terms, now))
     }
 
     fn settle(&self, limit: &Limit, key: &[u8], charged: Charged, cost: u64, now: Timestamp) {
-        let hash = self.hash(limit.id, key);
-        let mut shard = self.shards.of(hash);
+        let name = self.name(limit, key);
+        let mut shard = self.shards.of(name.hash);
         if let Some(back) = charged.cost.checked_sub(cost) {
-            shard.look(hash, limit, key, |count, terms| count.give_back(terms, back, charged.at, now));
+            shard.look(&name, limit, |count, terms| count.give_back(terms, back, charged.at, now));
         } else {
-            shard.update(hash, limit, key, now, |count, terms| count.take(terms, cost - charged.cost, now));
+            shard.update(&name, limit, now, |count, terms| count.take(terms, cost - charged.cost, now));
         }
     }
 
     fn finish(&self, limit: &Limit, key: &[u8], cost: u64, sample: Option<Sample>) {
-        let hash = self.hash(limit.id, key);
-        self.shards.of(hash).look(hash, limit, key, |count, terms| count.finish(terms, cost, sample));
+        let name = self.name(limit, key);
+        self.shards.of(name.hash).look(&name, limit, |count, terms| count.finish(terms, cost, sample));
     }
 
     fn reset(&self, limit: &Limit, key: &[u8]) {
-        let hash = self.hash(limit.id, key);
-        self.shards.of(hash).reset(hash, limit, key);
+        let name = self.name(limit, key);
+        self.shards.of(name.hash).reset(&name, limit);
     }
 }
 

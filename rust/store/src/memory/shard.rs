@@ -5,6 +5,7 @@ use crossfade_core::limit::{Hit, Limit};
 
 use super::Stats;
 use super::count::{Count, Terms};
+use super::name::Name;
 use super::table::{Entry, Judge, Table};
 
 /// At most so many counts.
@@ -39,17 +40,16 @@ impl Shard {
     /// Lets `step` change the count of a key, which begins now if there is none.
     pub(crate) fn update<T>(
         &mut self,
-        hash: u64,
+        name: &Name<'_>,
         limit: &Limit,
-        key: &[u8],
         now: Timestamp,
         step: impl FnOnce(&mut Count, &Terms) -> T,
     ) -> T {
         let under = self.terms(limit);
         let terms = &self.terms[under as usize];
-        let index = match self.table.find(hash, under, key) {
+        let index = match self.table.find(name.hash, under, name.bytes()) {
             Some(index) => index,
-            None => self.table.insert(hash, under, key, Count::new(terms), &At(&self.terms, now)),
+            None => self.table.insert(name.hash, under, name.bytes(), Count::new(terms), &At(&self.terms, now)),
         };
         let entry = self.table.entry_mut(index);
         if entry.tag != 0 && entry.count.is_past(terms, now) {
@@ -60,16 +60,10 @@ impl Shard {
     }
 
     /// Lets `step` see the count of a key, and change it if there is one; else that of a key that was never seen.
-    pub(crate) fn look<T>(
-        &mut self,
-        hash: u64,
-        limit: &Limit,
-        key: &[u8],
-        step: impl FnOnce(&mut Count, &Terms) -> T,
-    ) -> T {
+    pub(crate) fn look<T>(&mut self, name: &Name<'_>, limit: &Limit, step: impl FnOnce(&mut Count, &Terms) -> T) -> T {
         let under = self.terms(limit);
         let terms = &self.terms[under as usize];
-        match self.table.find(hash, under, key) {
+        match self.table.find(name.hash, under, name.bytes()) {
             Some(index) => step(self.table.count_mut(index), terms),
             None => step(&mut Count::new(terms), terms),
         }
@@ -89,9 +83,9 @@ impl Shard {
     }
 
     /// Forgets a key.
-    pub(crate) fn reset(&mut self, hash: u64, limit: &Limit, key: &[u8]) {
+    pub(crate) fn reset(&mut self, name: &Name<'_>, limit: &Limit) {
         let under = self.terms(limit);
-        if let Some(index) = self.table.find(hash, under, key) {
+        if let Some(index) = self.table.find(name.hash, under, name.bytes()) {
             self.table.remove(index);
             self.stats.reset += 1;
         }

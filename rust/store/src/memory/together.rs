@@ -6,6 +6,7 @@ use crossfade_core::Timestamp;
 use crossfade_core::limit::{Hit, LimitCharge, Window};
 
 use super::Memory;
+use super::name::Name;
 use super::shard::Shard;
 use super::shards::MOST;
 
@@ -20,7 +21,7 @@ impl<'a> Held<'a> {
     fn new(memory: &'a Memory, charges: &[LimitCharge<'_>]) -> Self {
         let mut needed = [false; MOST];
         for charge in charges {
-            needed[memory.shards.index(memory.hash(charge.limit.id, charge.key))] = true;
+            needed[memory.shards.index(memory.name(charge.limit, charge.key).hash)] = true;
         }
         let mut shards = [const { None }; MOST];
         for (index, shard) in shards.iter_mut().enumerate().filter(|(index, _)| needed[*index]) {
@@ -29,11 +30,11 @@ impl<'a> Held<'a> {
         Self { memory, shards }
     }
 
-    /// The table of a charge, and the charge's hash.
-    fn of(&mut self, charge: &LimitCharge<'_>) -> (u64, &mut Shard) {
-        let hash = self.memory.hash(charge.limit.id, charge.key);
-        let shard = self.shards[self.memory.shards.index(hash)].as_deref_mut();
-        (hash, shard.expect("the table of every charge is held"))
+    /// The table of a charge, and the name of its key.
+    fn of<'k>(&mut self, charge: &LimitCharge<'k>) -> (Name<'k>, &mut Shard) {
+        let name = self.memory.name(charge.limit, charge.key);
+        let shard = self.shards[self.memory.shards.index(name.hash)].as_deref_mut();
+        (name, shard.expect("the table of every charge is held"))
     }
 }
 
@@ -47,11 +48,11 @@ pub(super) fn hit_all(
     hits.clear();
     let mut held = Held::new(memory, charges);
     for (index, charge) in charges.iter().enumerate() {
-        let (hash, shard) = held.of(charge);
+        let (name, shard) = held.of(charge);
         let LimitCharge { limit, key, .. } = *charge;
         let same = charges[..=index].iter().filter(|other| (other.limit.id, other.key) == (limit.id, key));
         let cost = same.fold(0u64, |sum, other| sum.saturating_add(other.cost));
-        let hit = shard.look(hash, limit, key, |count, terms| count.would(terms, cost, now));
+        let hit = shard.look(&name, limit, |count, terms| count.would(terms, cost, now));
         hits.push(hit);
         if !hit.admitted {
             shard.note(&hit);
@@ -60,9 +61,9 @@ pub(super) fn hit_all(
     }
     hits.clear();
     for charge in charges {
-        let (hash, shard) = held.of(charge);
-        let LimitCharge { limit, key, cost } = *charge;
-        let hit = shard.update(hash, limit, key, now, |count, terms| {
+        let (name, shard) = held.of(charge);
+        let LimitCharge { limit, cost, .. } = *charge;
+        let hit = shard.update(&name, limit, now, |count, terms| {
             count.take(terms, cost, now);
             let Window { remaining, reset } = count.peek(terms, now);
             Hit { admitted: true, remaining, reset }
