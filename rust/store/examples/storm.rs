@@ -60,7 +60,8 @@ fn limit(index: usize, line: &str) -> Outcome<(Limit, u64)> {
     };
     let key = KeyTemplate { parts: vec![KeyPart::Client], on_missing: OnMissing::Skip };
     let (id, flavour) = (LimitId(u16::try_from(index)?), Flavour::Memory);
-    Ok((Limit { id, name: name.into(), rate: rate.parse()?, strategy, flavour, key }, keys.parse()?))
+    let (name, rate) = (name.into(), rate.parse()?);
+    Ok((Limit { id, name, rate, strategy, flavour, key, cost: Default::default(), settles: false }, keys.parse()?))
 }
 
 fn work(shared: &Shared, limits: &[(Limit, u64)], clock: &str, trace: &str, seed: u64) -> Outcome<()> {
