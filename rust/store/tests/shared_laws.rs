@@ -206,6 +206,25 @@ fn all_is_forgotten_at_once() {
     }
 }
 
+/// A key's count goes over to a process's memory and back: what is left of it is the same, and so is what it is granted.
+#[test]
+fn a_count_goes_over_and_back() {
+    let (table, other) = (Table::new(100, OnFull::Share), Table::new(100, OnFull::Share));
+    let (shared, back, memory) = (table.open(), other.open(), Memory::new(100));
+    for strategy in STRATEGIES {
+        let limit = limit(0, "3/minute", strategy);
+        assert!(shared.hit(&limit, b"a", 1, at(0)).admitted && shared.hit(&limit, b"a", 1, at(500)).admitted);
+        let state = shared.state(&limit, b"a", at(1_000)).expect("a state");
+        assert!(memory.seed(&limit, b"a", &state, at(1_000)));
+        assert!(back.seed(&limit, b"a", &memory.state(&limit, b"a", at(1_000)).expect("a state"), at(1_000)));
+        for store in [&memory as &dyn Limiter, &back] {
+            assert_eq!(store.peek(&limit, b"a", at(2_000)), shared.peek(&limit, b"a", at(2_000)), "{strategy:?}");
+            assert!(store.hit(&limit, b"a", 1, at(2_000)).admitted && !store.hit(&limit, b"a", 1, at(2_000)).admitted);
+        }
+        assert!(shared.state(&limit, b"b", at(0)).is_none() && shared.state(&limit, b"a", at(200_000_000)).is_none());
+    }
+}
+
 /// What is cold under a limit all processes know, under that limit alone, and no word makes it shorter.
 #[test]
 fn all_know_what_is_cold() {

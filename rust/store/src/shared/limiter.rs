@@ -13,7 +13,7 @@ use crate::memory::count::{Count, Terms};
 impl Shared {
     /// Lets `step` change the count of a key. If there is no room for it, nothing is changed, and what is in the way is said.
     #[inline]
-    fn change<T>(
+    pub(super) fn change<T>(
         &self,
         limit: &Limit,
         key: &[u8],
@@ -33,7 +33,13 @@ impl Shared {
 
     /// Lets `step` see the count of a key, and change it if there is one.
     #[inline]
-    fn look<T>(&self, limit: &Limit, key: &[u8], now: Timestamp, step: impl Fn(&mut Counted<'_>, &Terms) -> T) -> T {
+    pub(super) fn look<T>(
+        &self,
+        limit: &Limit,
+        key: &[u8],
+        now: Timestamp,
+        step: impl Fn(&mut Counted<'_>, &Terms) -> T,
+    ) -> T {
         let listed = self.listed(limit);
         match self.areas_of(&listed) {
             Some(areas) => self.table_of(areas, now).look(&listed, key, step),

@@ -3,6 +3,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | `limiter` | what a service sees: hits, and all else that a limiter does |
+//! | `handover` | one key's count from and to another store |
 //! | `table` | finding a key's count, changing it, and who gets no room |
 //! | `area` | slots of one kind, and what is done to one of them |
 //! | `areas` | which slots a limit counts in |
@@ -30,6 +31,7 @@ mod file;
 mod group;
 #[cfg(test)]
 mod group_model;
+mod handover;
 mod key;
 mod layout;
 mod limiter;
