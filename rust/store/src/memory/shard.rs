@@ -76,9 +76,9 @@ impl Shard {
     }
 
     /// The entry of a key, and its terms.
-    pub(crate) fn entry(&mut self, hash: u64, limit: &Limit, key: &[u8]) -> Option<(&mut Entry<Count>, &Terms)> {
+    pub(crate) fn entry(&mut self, name: &Name<'_>, limit: &Limit) -> Option<(&mut Entry<Count>, &Terms)> {
         let under = self.terms(limit);
-        let index = self.table.find(hash, under, key)?;
+        let index = self.table.find(name.hash, under, name.bytes())?;
         Some((self.table.entry_mut(index), &self.terms[under as usize]))
     }
 
