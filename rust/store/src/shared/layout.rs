@@ -134,7 +134,7 @@ impl Header {
             return Err(Problem::Truncated { whole, bytes });
         }
         let layout = Layout { groups, ring_bytes };
-        if groups < 2 || groups > MOST_KEYS || ring_bytes > 1 << 40 || layout.bytes() != whole {
+        if !(2..=MOST_KEYS).contains(&groups) || ring_bytes > 1 << 40 || layout.bytes() != whole {
             return Err(Problem::Foreign);
         }
         let wide = |low: u64, high: u64| u128::from(low) | u128::from(high) << 64;
