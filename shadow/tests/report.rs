@@ -5,6 +5,7 @@ mod support;
 use std::collections::HashSet;
 
 use crossfade_core::Timestamp;
+use crossfade_core::limit::adaptive::Sample;
 use crossfade_core::limit::{Charged, Hit, Limit, LimitCharge, Limiter, Window};
 use crossfade_exchange::Exchange;
 use crossfade_shadow::compare::{Kind, Value};
@@ -122,6 +123,10 @@ impl Limiter for Panics {
 
     fn settle(&self, limit: &Limit, key: &[u8], charged: Charged, _: u64, now: Timestamp) {
         self.hit(limit, key, charged.cost, now);
+    }
+
+    fn finish(&self, limit: &Limit, key: &[u8], cost: u64, _: Option<Sample>) {
+        self.hit(limit, key, cost, Timestamp::default());
     }
 
     fn reset(&self, limit: &Limit, key: &[u8]) {
