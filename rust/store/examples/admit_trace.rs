@@ -14,7 +14,7 @@
 //! ```text
 //! {"route": NAME, "outcome": "accepted" | "limited" | "invalid" | "unsupported", "path": …, "query": …, "headers": …,
 //!  "body": …, "limit": NAME, "retry_after": SECONDS, "code": …, "field": PATH, "charges": [[LIMIT, KEY, COST], …],
-//!  "remarks": [[CODE, PATH], …]}
+//!  "limit_headers": [[NAME, VALUE], …], "remarks": [[CODE, PATH], …]}
 //! {"route": null}              no route matches
 //! {"policy_error": TEXT}       the policy does not compile
 //! ```
@@ -22,6 +22,7 @@
 use std::collections::HashMap;
 use std::io::{BufWriter, Write, stdin, stdout};
 
+use crossfade_core::limit::headers;
 use crossfade_core::policy::RuleId;
 use crossfade_core::{Outcome, Part, Policy, Request, Scratch, Timestamp, Unsupported, admit};
 use crossfade_store::Memory;
@@ -146,6 +147,12 @@ fn decide(policy: &Policy, memory: &Memory, question: &Value, scratch: &mut Scra
         scratch.charges().map(|c| json!([policy.limit(c.limit).name, latin(c.key), c.cost])).collect();
     if !charges.is_empty() {
         say("charges", Value::Array(charges));
+    }
+    if let Ok(outcome) = &outcome {
+        let headers = headers::of(policy, route, outcome, scratch, now);
+        if !headers.is_empty() {
+            say("limit_headers", json!(headers));
+        }
     }
     let remarks: Vec<Value> = scratch.remarks.iter().map(|r| json!([r.code, place(r.rule)])).collect();
     if !remarks.is_empty() {
