@@ -45,6 +45,11 @@ class Decision:
         The rewritten body, or None where it goes on as it came.
         """
     @property
+    def charges(self, /) -> list[tuple[str, bytes, int, int]]:
+        """
+        Charges whose true cost may be settled later: (limit, key, cost, microseconds since the epoch of the hit).
+        """
+    @property
     def code(self, /) -> str | None:
         """
         Why the request is invalid or unsupported, or the message of a failure; None when accepted or limited.
@@ -68,6 +73,11 @@ class Decision:
     def limit(self, /) -> str | None:
         """
         Name of the limit that refused, or None.
+        """
+    @property
+    def limit_headers(self, /) -> list[tuple[bytes, bytes]]:
+        """
+        Headers that say what is left of the route's limits, where the client gets this answer: names and values.
         """
     @property
     def path(self, /) -> bytes | None:
@@ -118,9 +128,9 @@ class NativeSeam:
         """
         Runs the candidate for one request at `now` (microseconds since the epoch) where the route's stage says so.
 
-        Low four bits: 0 not run, 1 accepted unchanged, 2 accepted and changed, 3 refused, 4 unsupported, 5 failed; plus
-        16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be recorded, and 128
-        since this request more of the route's traffic is outside the grammar than its cap allows.
+        Low four bits: 0 not run, 1 accepted unchanged, 2 accepted with something to tell, 3 refused, 4 unsupported,
+        5 failed; plus 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be
+        recorded, and 128 since this request more of the route's traffic is outside the grammar than its cap allows.
         """
     def decision(self, /) -> Decision | None:
         """
@@ -141,6 +151,11 @@ class NativeSeam:
 
         `body`: what is there of it; None: nothing is known, and the candidate answers for nobody until that does not
         matter any more.
+        """
+    def peek(self, /, limit: str, key: bytes, now: SupportsIndex) -> tuple[int, float] | None:
+        """
+        What is left of a limit for a key at `now`, and when it resets in seconds since the epoch; None: the policy has
+        no such limit. Waits for a store that is asked, without the GIL.
         """
     def place(self, /, scope: Any) -> int:
         """
@@ -173,6 +188,10 @@ class NativeSeam:
         """
         Whether exchanges are recorded.
         """
+    def reset(self, /, limit: str, key: bytes) -> bool:
+        """
+        Forgets what a key has used of a limit. False: the policy has no such limit.
+        """
     def route_of(self, /, scope: Any) -> str | None:
         """
         Name of the route that a scope belongs to, or None.
@@ -180,6 +199,20 @@ class NativeSeam:
     def routes(self, /) -> list[str]:
         """
         Names of the policy's routes, in its order.
+        """
+    def settle(
+        self,
+        /,
+        limit: str,
+        key: bytes,
+        charged: SupportsIndex,
+        at: SupportsIndex,
+        cost: SupportsIndex,
+        now: SupportsIndex,
+    ) -> bool:
+        """
+        Corrects a charge of `charged` that was made at `at` to `cost`; both times in microseconds since the epoch.
+        False: the policy has no such limit.
         """
     def status(self, /) -> dict[str, Any]:
         """

@@ -4,13 +4,14 @@ The seam of an ASGI service.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from enum import Enum, auto
 from time import time_ns
 from typing import Any
 from urllib.parse import unquote
 
+from crossfade._limit_headers import telling
+from crossfade._problems import problem
 from crossfade.observation import Outcome
 from crossfade.request import Request
 from crossfade.seam import DECIDES, PLACE_RECORDS, UNCHANGED, Seam
@@ -26,13 +27,6 @@ KEPT_BODY = 1 << 20
 
 # The largest body that is held for a route whose policy bounds none. Beyond it the request goes the way of `off`.
 HELD_BODY = 10 << 20
-
-# What a client reads for a refusal where `rejects = "problem+json"` (RFC 9457).
-_PROBLEMS = {
-    "limited": (429, "Too Many Requests"),
-    "too_large": (413, "Content Too Large"),
-    "invalid": (400, "Bad Request"),
-}
 
 
 class CrossfadeMiddleware:
@@ -90,6 +84,8 @@ class CrossfadeMiddleware:
             await self._leave(place, scope, receive, send)
             return
         outcome = await self.seam.admit_async(request) if control.is_async else self.seam.admit(request)
+        if outcome.limit_headers:
+            send = telling(outcome.limit_headers, send)
         if outcome.kind == "accepted":
             await self.behind(*_normalised(scope, receive, outcome), send)
         else:
@@ -121,15 +117,7 @@ class CrossfadeMiddleware:
         if reject is not None and not self.seam._native.problem_json(request.scope):
             await reject(outcome)(scope, receive, send)
             return
-        status, title = _PROBLEMS.get(
-            outcome.code or "", _PROBLEMS.get(outcome.kind, (outcome.status or 403, "Refused"))
-        )
-        problem = {"title": title, "status": status}
-        problem |= {name: value for name in ("code", "field", "limit") if (value := getattr(outcome, name)) is not None}
-        content = json.dumps(problem).encode()
-        headers = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(content))]
-        if outcome.retry_after is not None:
-            headers.append((b"retry-after", b"%d" % outcome.retry_after))
+        status, headers, content = problem(outcome)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 

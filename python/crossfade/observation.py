@@ -35,6 +35,10 @@ class Outcome:
     status: int | None = None
     exception: Exception | None = dataclasses.field(default=None, compare=False, repr=False)
     """The exception that the control raised to say this, for rendering it as the control does."""
+    limit_headers: Sequence[tuple[bytes, bytes]] = dataclasses.field(default=(), compare=False)
+    """Headers that say what is left of the limits, for the response, where the policy wants them (`limit_headers`)."""
+    charges: Any = dataclasses.field(default=(), compare=False, repr=False)
+    """What `Seam.settle` needs: the candidate's charges whose cost becomes known late."""
 
     @classmethod
     def accepted(
@@ -45,11 +49,22 @@ class Outcome:
         headers: list[tuple[bytes, bytes]] | None = None,
         body: bytes | None = None,
         warnings: Sequence[tuple[str, str | None]] = (),
+        limit_headers: Sequence[tuple[bytes, bytes]] = (),
+        charges: Any = (),
     ) -> Outcome:
         """
         The request goes on; None: that part as it came.
         """
-        return _frozen("accepted", path=path, query=query, headers=headers, body=body, warnings=warnings)
+        return _frozen(
+            "accepted",
+            path=path,
+            query=query,
+            headers=headers,
+            body=body,
+            warnings=warnings,
+            limit_headers=limit_headers,
+            charges=charges,
+        )
 
     @classmethod
     def limited(cls, limit: str, *, retry_after: int | None = None, exception: Exception | None = None) -> Outcome:
@@ -94,6 +109,8 @@ def _frozen(
     field: str | None = None,
     status: int | None = None,
     exception: Exception | None = None,
+    limit_headers: Sequence[tuple[bytes, bytes]] = (),
+    charges: Any = (),
 ) -> Outcome:
     draft: Any = _Draft()
     draft.kind = kind
@@ -108,6 +125,8 @@ def _frozen(
     draft.field = field
     draft.status = status
     draft.exception = exception
+    draft.limit_headers = limit_headers
+    draft.charges = charges
     draft.__class__ = Outcome
     outcome: Outcome = draft
     return outcome

@@ -18,6 +18,7 @@ from typing import Any
 
 from crossfade import _control_digest
 from crossfade._core import Decision, NativeSeam
+from crossfade._counting import Counting
 from crossfade.observation import Observation, Observe, Outcome, Reject
 from crossfade.observe import _charges, _handover
 from crossfade.request import Request
@@ -79,7 +80,7 @@ class Control:
         return outcome if error is None else replace(outcome, exception=error)
 
 
-class Seam:
+class Seam(Counting):
     """
     The routes of one service, each with its control, its candidate and its stage.
 
@@ -261,7 +262,10 @@ class Seam:
             return UNCHANGED
         if control.raised is not None:
             raise control.raised
-        return control.outcome or UNCHANGED
+        outcome = control.outcome or UNCHANGED
+        if decision is not None and decision.charges and outcome.kind == "accepted":
+            outcome = replace(outcome, charges=decision.charges)
+        return outcome
 
     def _run(self, request: Request, now: int, code: int) -> Observation | None:
         control = self.control_of(request)
@@ -337,10 +341,15 @@ def _outcome(decision: Decision) -> Outcome:
             headers=decision.headers,
             body=decision.body,
             warnings=decision.warnings,
+            limit_headers=decision.limit_headers,
+            charges=decision.charges,
         )
     if kind == "limited":
-        return Outcome.limited(decision.limit or "", retry_after=decision.retry_after)
-    return Outcome.invalid(decision.code or "", field=decision.field)
+        refused = Outcome.limited(decision.limit or "", retry_after=decision.retry_after)
+    else:
+        refused = Outcome.invalid(decision.code or "", field=decision.field)
+    told = decision.limit_headers
+    return replace(refused, limit_headers=told) if told else refused
 
 
 def _phone_metadata() -> str | None:

@@ -321,8 +321,6 @@ def test_a_refusal_is_rendered_by_the_service(adapt, app, stage):
 @pytest.mark.parametrize(
     ("outcome", "status", "problem", "retry"),
     [
-        (Outcome.limited("senders", retry_after=7), 429, {"limit": "senders", "title": "Too Many Requests"}, b"7"),
-        (Outcome.limited("senders"), 429, {"limit": "senders", "title": "Too Many Requests"}, None),
         (Outcome.invalid("too_large"), 413, {"code": "too_large", "title": "Content Too Large"}, None),
         (NO, 400, {"code": "control", "field": "name", "title": "Bad Request"}, None),
         (Outcome.outside(404), 404, {"title": "Refused"}, None),

@@ -122,6 +122,7 @@ def defaults(dice: Dice, limits: list[str], focus: str) -> dict[str, Any]:
         "limits_stand": lambda: dice.choice(["before-body", "after-body"]),
         "limits": lambda: dice.some(limits) or None,
         "limits_order": lambda: dice.choice(["listed", "granularity"]),
+        "limits_charge": lambda: dice.choice(["sequential", "atomic"]),
     }
     return dice.table(keys, 0.4)
 
@@ -138,6 +139,7 @@ def route(dice: Dice, limits: list[str], focus: str) -> dict[str, Any]:
         "limits_stand": lambda: dice.choice(["before-body", "after-body"]),
         "limits": lambda: dice.some(limits) or limits[:1],
         "limits_order": lambda: dice.choice(["listed", "granularity"]),
+        "limits_charge": lambda: dice.choice(["sequential", "atomic"]),
         "cutover_key": lambda: dice.choice(limits) if limits else None,
         "max_bytes": lambda: dice.choice([1, 20, "1KiB"]),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -11,7 +12,7 @@ from reference.answer import Answer, Checks, Outside, Refused
 from reference.client import client
 from reference.headers import Headers, put_in
 from reference.keys import key
-from reference.limits import Store
+from reference.limits import Limit, Store
 from reference.policy import Policy, Route
 from reference.request import Request
 
@@ -39,10 +40,13 @@ class Decision:
     charges: list[tuple[str, bytes, int]] = field(default_factory=list)
 
     def limits(self, stand: str) -> None:
-        """Hits the route's limits in order, if they stand here; the first that refuses ends it."""
+        """Hits the route's limits, if they stand here: one after the other, or all or none. A refusal ends it."""
         if self.route.table.get("limits_stand", "before-body") != stand:
             return
         who = client(self.policy.client, self.request)
+        atomic = self.route.table.get("limits_charge") == "atomic"
+        untouched = copy.deepcopy(self.store) if atomic else self.store
+        asked: list[tuple[Limit, bytes, int]] = []
         for limit in self.route.limits:
             try:
                 counted = key(limit, self.route.name, who, self.request)
@@ -52,11 +56,22 @@ class Decision:
                 continue
             if counted is None:
                 continue
-            cost = limit.cost_of(self.request.given)
-            self.charges.append((limit.name, counted, cost))
-            retry_after = self.store.hit(limit, counted, cost, self.now_us)
-            if retry_after is not None:
-                raise Limited(limit.name, retry_after)
+            asked.append((limit, counted, limit.cost_of(self.request.given)))
+            self.charges.append((limit.name, *asked[-1][1:]))
+            if not atomic:
+                self.hit(*asked.pop())
+        try:
+            for charge in asked:
+                self.hit(*charge)
+        except Limited:
+            # As if nobody had asked.
+            self.store.__dict__.update(untouched.__dict__)
+            raise
+
+    def hit(self, limit: Limit, counted: bytes, cost: int) -> None:
+        retry_after = self.store.hit(limit, counted, cost, self.now_us)
+        if retry_after is not None:
+            raise Limited(limit.name, retry_after)
 
     def path(self) -> bytes | None:
         target = self.route.part("target")

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use crossfade_core::Policy;
+use crossfade_core::limit::{Cost, Limit};
 use crossfade_core::policy::{Bound, Route};
 use crossfade_shadow::report::grouped;
 
@@ -71,14 +72,28 @@ fn check(arguments: &Check, out: &mut impl Write) -> io::Result<ExitCode> {
         }
         for id in &route.limits {
             let limit = policy.limit(*id);
-            writeln!(out, "{:width$}  {:16}  limit {} {}", "", "", limit.name, limit.rate)?;
+            writeln!(out, "{:width$}  {:16}  limit {} {}{}", "", "", limit.name, limit.rate, cost(limit))?;
         }
         writeln!(out, "{:width$}  {:16}  {}", "", "", bounds(route))?;
+        let recommended = route.recommended();
+        if !recommended.is_empty() {
+            let keys: Vec<_> = recommended.into_iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            writeln!(out, "{:width$}  {:16}  recommended, not enforced: {}", "", "", keys.join(" · "))?;
+        }
     }
     let scope = policy.store.scope();
     writeln!(out, "\nstore {}: scope {}, a key has {}", policy.store, scope.name(), scope.counters())?;
     writeln!(out, "{name}: {} routes, {} limits, no error", policy.routes.len(), policy.limits.len())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a hit costs, where that is not 1.
+fn cost(limit: &Limit) -> String {
+    match &limit.cost {
+        Cost::Fixed(1) => String::new(),
+        Cost::Fixed(cost) => format!(", {cost} each"),
+        Cost::Given(name) => format!(", given:{name} each"),
+    }
 }
 
 /// The most bytes of each part, as the structural limits bound them.

@@ -2,7 +2,7 @@
 
 use crate::limit::{LimitId, Limiter};
 use crate::outcome::{Normalized, Outcome, Part, Stop, Unsupported};
-use crate::policy::{LimitsStand, Policy, Route, RouteId};
+use crate::policy::{LimitsCharge, LimitsStand, Policy, Route, RouteId};
 use crate::rollout::Checks;
 use crate::{Request, Scratch, Timestamp, body, client, head, target};
 
@@ -10,7 +10,7 @@ use crate::{Request, Scratch, Timestamp, body, client, head, target};
 ///
 /// Writes the normalised parts, the charges and the rules that changed something into `scratch`, which it clears first.
 /// A refusal by one of several limits leaves the earlier ones consumed, as the services do that call `limits` one
-/// limit after the other. Places in flight come back with any refusal; else they are the caller's to give back
+/// limit after the other, unless the route says that it is all or nothing. Places in flight come back with any refusal; else they are the caller's to give back
 /// ([`Scratch::places`]), also where the control must judge: its answer is in flight.
 ///
 /// # Errors
@@ -26,6 +26,7 @@ pub fn admit(
     scratch: &mut Scratch,
 ) -> Result<Outcome, Unsupported> {
     scratch.clear();
+    scratch.now = now;
     let route = policy.route(route);
     let decided = steps(policy, route, limiter, request, now, scratch)
         .or_else(|stop| stop.answer(route.outside).map(Outcome::Invalid));
@@ -61,7 +62,7 @@ fn steps(
     Ok(Outcome::Accepted(normalized))
 }
 
-/// Hits the route's limits one after the other, until one refuses.
+/// Hits the route's limits: one after the other until one refuses, or all of them or none.
 fn charge(
     policy: &Policy,
     route: &Route,
@@ -82,9 +83,14 @@ fn charge(
                 continue;
             }
         }
-        if !scratch.hit(limit, limiter, now) {
+        if route.limits_charge == LimitsCharge::Sequential && !scratch.hit(limit, limiter, now) {
             return Ok(Some(limited(scratch, id, now)));
         }
+    }
+    if route.limits_charge == LimitsCharge::Atomic
+        && let Err(id) = scratch.hit_all(policy, limiter, now)
+    {
+        return Ok(Some(limited(scratch, id, now)));
     }
     Ok(None)
 }

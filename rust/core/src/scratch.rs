@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::Timestamp;
-use crate::limit::{Hit, Limit, LimitId, Limiter};
-use crate::policy::{Policy, RuleId};
+use crate::limit::{Hit, Limit, LimitCharge, LimitId, Limiter};
+use crate::policy::{MAX_LIMITS_OF_A_ROUTE, Policy, RuleId};
 use crate::rollout::Remarks;
 
 /// Rules whose ids are kept room for: a body of a megabyte may exercise one for every few bytes, and is rare.
@@ -23,6 +23,8 @@ pub struct Scratch {
     pub headers: crate::head::HeaderList,
     /// The client's address as limits count it: `10.1.2.3`, `2001:db8::/64` or `unknown`.
     pub client: String,
+    /// The instant of the last decision.
+    pub now: Timestamp,
     /// Rules that changed a value in this decision, in order, with repeats.
     pub exercised: Vec<RuleId>,
     /// What checks would have done that are not enforced.
@@ -116,5 +118,31 @@ impl Scratch {
         let hit = limiter.hit(limit, &self.keys[charge.key.clone()], charge.cost, now);
         self.hits.push(hit);
         hit.admitted
+    }
+
+    /// Makes the hits of all charges at once.
+    ///
+    /// # Errors
+    ///
+    /// The limit that refused; then nothing was consumed.
+    pub(crate) fn hit_all(&mut self, policy: &Policy, limiter: &impl Limiter, now: Timestamp) -> Result<(), LimitId> {
+        let Self { keys, charges, hits, .. } = self;
+        let charge = |span: &ChargeSpan| LimitCharge {
+            limit: policy.limit(span.limit),
+            key: &keys[span.key.clone()],
+            cost: span.cost,
+        };
+        let Some(first) = charges.first() else { return Ok(()) };
+        // On the stack: a decision allocates nothing.
+        let mut all = [charge(first); MAX_LIMITS_OF_A_ROUTE];
+        for (slot, span) in all.iter_mut().zip(charges.iter()) {
+            *slot = charge(span);
+        }
+        let asked = &all[..charges.len().min(MAX_LIMITS_OF_A_ROUTE)];
+        limiter.hit_all(asked, now, hits).map_err(|refused| {
+            // Those before it were not granted either.
+            hits.iter_mut().for_each(|hit| hit.admitted = false);
+            charges[refused].limit
+        })
     }
 }

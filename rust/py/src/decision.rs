@@ -7,6 +7,8 @@ use crossfade_seam::engine::Answer;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::limits::Told;
+
 /// Name and value of a header.
 type Pair<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
@@ -18,6 +20,7 @@ pub struct Decision {
     pub stage: &'static str,
     pub policy: String,
     pub candidate_answers: bool,
+    told: Told,
 }
 
 impl Decision {
@@ -38,7 +41,14 @@ impl Decision {
             Answer::Failed => Observation { failed: Some(crate::guard::message()), ..Observation::default() },
         };
         let observation = Observation { nanos, ..observation };
-        Self { observation, route: route.name.to_string(), stage, policy: route.digest.to_string(), candidate_answers }
+        Self {
+            observation,
+            route: route.name.to_string(),
+            stage,
+            policy: route.digest.to_string(),
+            candidate_answers,
+            told: Told::of(policy, route, answer, candidate_answers, scratch),
+        }
     }
 
     fn forward(&self) -> Option<&Forward> {
@@ -93,6 +103,20 @@ impl Decision {
     fn warnings(&self) -> Vec<(&str, Option<&str>)> {
         let warned = self.observation.remarks.iter().filter(|remark| remark.warns);
         warned.map(|remark| (&*remark.code, remark.field.as_deref())).collect()
+    }
+
+    /// Headers that say what is left of the route's limits, where the client gets this answer: names and values.
+    #[getter]
+    fn limit_headers<'py>(&self, py: Python<'py>) -> Vec<Pair<'py>> {
+        let headers = self.told.headers.iter();
+        headers.map(|(name, value)| (PyBytes::new(py, name.as_bytes()), PyBytes::new(py, value.as_bytes()))).collect()
+    }
+
+    /// Charges whose true cost may be settled later: (limit, key, cost, microseconds since the epoch of the hit).
+    #[getter]
+    fn charges<'py>(&self, py: Python<'py>) -> Vec<(&str, Bound<'py, PyBytes>, u64, u64)> {
+        let charges = self.told.charges.iter();
+        charges.map(|(limit, key, cost, at)| (&**limit, PyBytes::new(py, key), *cost, *at)).collect()
     }
 
     /// Name of the limit that refused, or None.

@@ -3,9 +3,10 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `scope` | an ASGI scope, walked into a borrowed request |
-//! | `native` | `NativeSeam`: the methods that the Python seam calls |
+//! | `native`, `status` | `NativeSeam`: the methods that the Python seam calls |
 //! | `work` | one thread's buffers, and the candidate's run |
 //! | `handover` | counts of limits, from and to the control's storage |
+//! | `limits` | what a decision tells of limits |
 //! | `decision` | what the candidate decided, copied out for Python |
 //! | `observed` | Python observations into records |
 //! | `storage` | `Storage`: a storage of the library `limits` |
@@ -17,9 +18,11 @@ mod control;
 mod decision;
 mod guard;
 mod handover;
+mod limits;
 mod native;
 mod observed;
 mod scope;
+mod status;
 mod storage;
 mod work;
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use crossfade_core::Policy;
-use crossfade_core::policy::{Rejects, RouteId};
+use crossfade_core::limit::Charged;
+use crossfade_core::policy::Rejects;
+use crossfade_core::{Policy, Timestamp};
 use crossfade_exchange::{Exchange, record};
 use crossfade_seam::emitter::Emitter;
 use crossfade_seam::engine::{Engine, clock_micros};
@@ -23,6 +24,7 @@ use crate::guard::{self, guarded, may_panic};
 use crate::handover;
 use crate::observed;
 use crate::scope::{self, Parts};
+use crate::status;
 use crate::work::{Work, code};
 
 /// Answers of [`NativeSeam::place`].
@@ -154,9 +156,9 @@ impl NativeSeam {
 
     /// Runs the candidate for one request at `now` (microseconds since the epoch) where the route's stage says so.
     ///
-    /// Low four bits: 0 not run, 1 accepted unchanged, 2 accepted and changed, 3 refused, 4 unsupported, 5 failed; plus
-    /// 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be recorded, and 128
-    /// since this request more of the route's traffic is outside the grammar than its cap allows.
+    /// Low four bits: 0 not run, 1 accepted unchanged, 2 accepted with something to tell, 3 refused, 4 unsupported,
+    /// 5 failed; plus 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be
+    /// recorded, and 128 since this request more of the route's traffic is outside the grammar than its cap allows.
     fn admit(&self, scope: &Bound<'_, PyAny>, body: &Bound<'_, PyAny>, now: u64) -> u8 {
         let control_only = code::NOT_RUN | code::CONTROL_RUNS;
         self.with("admit", control_only, |process, engine| {
@@ -223,6 +225,28 @@ impl NativeSeam {
             engine.tally().counted_alone(limit, key.to_str().ok()?.as_bytes(), cost, handover::timestamp(now));
             Some(())
         });
+    }
+
+    /// Corrects a charge of `charged` that was made at `at` to `cost`; both times in microseconds since the epoch.
+    /// False: the policy has no such limit.
+    fn settle(&self, limit: &str, key: &[u8], charged: u64, at: u64, cost: u64, now: u64) -> bool {
+        let charged = Charged { cost: charged, at: Timestamp::from_micros(at) };
+        self.with("settle", true, |_, engine| {
+            engine.settle_charge(limit, key, charged, cost, Timestamp::from_micros(now))
+        })
+    }
+
+    /// What is left of a limit for a key at `now`, and when it resets in seconds since the epoch; None: the policy has
+    /// no such limit. Waits for a store that is asked, without the GIL.
+    fn peek(&self, py: Python<'_>, limit: &str, key: &[u8], now: u64) -> Option<(u64, f64)> {
+        let look = |engine: &Engine| engine.peek(limit, key, Timestamp::from_micros(now));
+        let window = py.detach(|| self.with("peek", None, |_, engine| look(engine)))?;
+        Some((window.remaining, window.reset))
+    }
+
+    /// Forgets what a key has used of a limit. False: the policy has no such limit.
+    fn reset(&self, limit: &str, key: &[u8]) -> bool {
+        self.with("reset", true, |_, engine| engine.reset(limit, key))
     }
 
     /// Lets the candidate count a request that the control decides alone although the route is not `off`.
@@ -338,43 +362,7 @@ impl NativeSeam {
     /// unusable files met, failures, and per route its stage and counters.
     #[pyo3(signature = () -> "dict[str, Any]")]
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let empty = Ok(PyDict::new(py));
-        self.with("status", empty, |process, engine| {
-            let (generation, held) = process.followed();
-            let status = PyDict::new(py);
-            status.set_item("build", crossfade_seam::BUILD)?;
-            status.set_item("generation", generation)?;
-            status.set_item("held", held)?;
-            status.set_item("stage_errors", process.stage_errors.get())?;
-            status.set_item("policy_errors", process.policy_errors.get())?;
-            status.set_item("capture_error", process.emitter.as_ref().and_then(Emitter::error))?;
-            status.set_item("panics", process.panics.get())?;
-            status.set_item("last_failure", process.last_failure())?;
-            let passed = PyDict::new(py);
-            passed.set_item("emitted", process.passed_emitted.get())?;
-            passed.set_item("dropped", process.passed_dropped.get())?;
-            status.set_item("passed_through", passed)?;
-            let routes = PyDict::new(py);
-            for (index, route) in engine.policy.routes.iter().enumerate() {
-                let id = RouteId(index as u16);
-                let row = PyDict::new(py);
-                row.set_item("stage", engine.stage(id).to_string())?;
-                row.set_item("policy", &*route.digest)?;
-                for (name, count) in engine.counts(id).list() {
-                    row.set_item(name, count)?;
-                }
-                row.set_item("above_cap", engine.is_above_cap(id))?;
-                let remarks = PyDict::new(py);
-                for (code, place, count) in engine.remarks(id) {
-                    let name = place.map_or_else(|| code.to_owned(), |place| format!("{code} {place}"));
-                    remarks.set_item(name, count)?;
-                }
-                row.set_item("remarks", remarks)?;
-                routes.set_item(&*route.name, row)?;
-            }
-            status.set_item("routes", routes)?;
-            Ok(status)
-        })
+        self.with("status", Ok(PyDict::new(py)), |process, engine| status::of(py, process, engine))
     }
 
     /// Writes out what the emitter holds; waits for it at most `seconds`. For tests and the end of a process.

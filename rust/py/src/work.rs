@@ -76,8 +76,9 @@ impl Work {
         });
         let Some((answer, nanos, settled)) = decided else { return self.unable(engine, place, now) };
         let warns = self.scratch.remarks.iter().any(|remark| remark.rollout == Rollout::Warn);
+        let tells = warns || engine.policy.route(place.route).tells;
         let said = match answer {
-            Answer::Decided(Outcome::Accepted(normalized)) if normalized.is_same() && !warns => code::SAME,
+            Answer::Decided(Outcome::Accepted(normalized)) if normalized.is_same() && !tells => code::SAME,
             Answer::Decided(Outcome::Accepted(_)) => code::CHANGED,
             Answer::Decided(_) | Answer::Refused(_) => code::REFUSED,
             Answer::Unsupported(_) => code::UNSUPPORTED,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crossfade_core::limit::Limiter;
 use crossfade_core::policy::{AboveCap, Policy, Route, RouteId, RuleId};
 use crossfade_core::{Outcome, Reason, Request, Scratch, Timestamp, Unsupported, admit, codes};
 
@@ -282,6 +283,11 @@ impl Engine {
             Ok(true) => Cow::Owned(key),
             _ => Cow::Borrowed(scratch.client.as_bytes()),
         }
+    }
+
+    /// Where the candidate counts.
+    pub(crate) fn limiter(&self) -> &impl Limiter {
+        self.tally.limiter()
     }
 
     /// Counters of a route.

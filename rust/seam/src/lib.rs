@@ -10,6 +10,7 @@
 //! | [`tally`] | what the candidate has counted, and whether that is all |
 //! | [`handover`] | which side's count of a key is whole |
 //! | [`engine`] | one decision at the seam |
+//! | [`limits`] | limits by hand: settling, looking, forgetting |
 //! | [`process`] | what belongs to one process |
 //! | [`counts`], [`redact`] | what happened, per route; what a capture may not hold |
 //! | [`emitter`], [`follower`] | the two threads, started lazily after a fork |
@@ -27,6 +28,7 @@ pub mod follower;
 pub mod fork;
 pub mod handover;
 pub mod ledger;
+pub mod limits;
 pub mod process;
 pub mod redact;
 pub mod remarks;

@@ -149,7 +149,7 @@ fn decide(policy: &Policy, memory: &Memory, question: &Value, scratch: &mut Scra
         say("charges", Value::Array(charges));
     }
     if let Ok(outcome) = &outcome {
-        let headers = headers::of(policy, route, outcome, scratch, now);
+        let headers = headers::of(policy, route, outcome, scratch);
         if !headers.is_empty() {
             say("limit_headers", json!(headers));
         }

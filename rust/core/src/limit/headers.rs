@@ -35,14 +35,20 @@ struct Asked<'a> {
     limit: &'a Limit,
     cost: u64,
     hit: Hit,
+    /// It is the one that refused.
+    refused: bool,
 }
 
 /// The headers that the response to the last decision of `scratch` gets; none where no limit was hit.
-pub fn of(policy: &Policy, route: &Route, outcome: &Outcome, scratch: &Scratch, now: Timestamp) -> Vec<Header> {
-    let asked = scratch.charges().zip(scratch.hits()).map(|(charge, &hit)| Asked {
+pub fn of(policy: &Policy, route: &Route, outcome: &Outcome, scratch: &Scratch) -> Vec<Header> {
+    let now = scratch.now;
+    // A refusal ends the hits.
+    let last = scratch.hits().len().saturating_sub(1);
+    let asked = scratch.charges().zip(scratch.hits()).enumerate().map(|(index, (charge, &hit))| Asked {
         limit: policy.limit(charge.limit),
         cost: charge.cost,
         hit,
+        refused: index == last && !hit.admitted,
     });
     let mut asked: Vec<_> = asked.collect();
     if route.limit_headers != LimitHeaders::Ietf10 {
@@ -61,7 +67,7 @@ pub fn of(policy: &Policy, route: &Route, outcome: &Outcome, scratch: &Scratch, 
 
 /// The limit that refused, or else the one with the shortest unit; of several the one that was asked first.
 fn most_telling<'a>(asked: &[Asked<'a>], among: impl Fn(&Asked<'a>) -> bool) -> Option<Asked<'a>> {
-    let refused = asked.iter().find(|asked| !asked.hit.admitted);
+    let refused = asked.iter().find(|asked| asked.refused);
     let shortest = asked.iter().filter(|asked| among(asked)).min_by_key(|asked| asked.limit.rate.unit.seconds());
     refused.or(shortest).copied()
 }
@@ -105,7 +111,8 @@ fn ietf(policy: &Policy, route: &Route, asked: &[Asked<'_>], refuses: bool, now:
     }
     for asked in asked {
         let Some(cost) = per_request(asked.limit) else { continue };
-        let requests = asked.hit.remaining / cost;
+        // At the very end of a window the library counts what is left without what it still refuses for.
+        let requests = if asked.refused { 0 } else { asked.hit.remaining / cost };
         let separator = if states.is_empty() { "" } else { ", " };
         let _ = write!(states, "{separator}\"{}\";r={}", asked.limit.name, requests.min(MOST));
         let more = (requests + 1).saturating_mul(cost);
@@ -166,14 +173,14 @@ impl Asked<'_> {
         let next = cost <= hit.remaining.saturating_add(1);
         match limit.strategy {
             _ if cost > limit.strategy.most(&limit.rate) || limit.rate.amount == 0 => window,
-            _ if hit.admitted && cost <= hit.remaining => 0,
+            _ if !self.refused && cost <= hit.remaining => 0,
             Strategy::FixedWindow | Strategy::Concurrent { .. } => seconds.ceil() as u64,
             // At the very end of their windows both still count what is about to leave.
             Strategy::MovingWindow if next => seconds.floor() as u64 + 1,
             Strategy::MovingWindow => window + 1,
             Strategy::SlidingWindowCounter if next => seconds.floor() as u64 + 1,
             Strategy::SlidingWindowCounter => 2 * window + 1,
-            Strategy::Gcra { .. } if !hit.admitted && cost <= self.cost => seconds.ceil() as u64,
+            Strategy::Gcra { .. } if self.refused && cost <= self.cost => seconds.ceil() as u64,
             // Its reset is when the whole burst is back; so much of it can still be missing.
             Strategy::Gcra { burst } => {
                 let missing = (burst - cost) as f64 * window as f64 / limit.rate.amount as f64;

@@ -1,6 +1,6 @@
 //! What a route's structural limits bound: the most bytes of each part that are taken and that go on.
 
-use super::Route;
+use super::{HeaderBounds, Route};
 use crate::rollout::Rollout;
 use crate::target::query;
 
@@ -36,5 +36,26 @@ impl Route {
             both("headers", headers),
             Bound { part: "body", taken: body, forwarded: body.map(|most| self.most_body_bytes(most)) },
         ]
+    }
+
+    /// Structural limits that servers commonly have and this route does not enforce: key and value as a policy says them.
+    ///
+    /// They are recommended, never taken by themselves: what the stack in front enforces today is not known here.
+    pub fn recommended(&self) -> Vec<(&'static str, &'static str)> {
+        let enforced = |bounded: bool, code: &str| bounded && self.rollouts.of(code) == Rollout::Enforce;
+        let headers = self.headers.as_ref().map(|headers| headers.bounds);
+        let header = |bound: fn(HeaderBounds) -> usize| headers.is_some_and(|bounds| bound(bounds) < usize::MAX);
+        let path = self.target.as_ref().is_some_and(|target| target.max_bytes.is_some());
+        let params = self.form.as_ref().is_none_or(|form| form.max_params < usize::MAX);
+        // The values of the servers and frameworks that bound such things at all, the middle of them.
+        let all = [
+            (enforced(path, "path_too_long"), ("target.max_bytes", "8190")),
+            (enforced(header(|bounds| bounds.count), "too_many_headers"), ("headers.max_count", "100")),
+            (enforced(header(|bounds| bounds.bytes), "headers_too_large"), ("headers.max_bytes", "\"32KiB\"")),
+            (enforced(header(|bounds| bounds.value_bytes), "header_too_large"), ("headers.max_value_bytes", "8190")),
+            (enforced(self.max_body.is_some(), "too_large"), ("max_bytes", "\"1MiB\"")),
+            (self.form.is_none() || enforced(params, "too_many_fields"), ("form.max_params", "1000")),
+        ];
+        all.into_iter().filter(|(enforced, _)| !enforced).map(|(_, key)| key).collect()
     }
 }

@@ -5,7 +5,7 @@ use toml::de::DeTable;
 use super::file::{File, Section};
 use super::inherited::Inherited;
 use super::{Errors, Policy, Store, client, limits, routes, store};
-use crate::limit::Flavour;
+use crate::limit::{Flavour, LimitHeaders, LimitId};
 
 /// The longest file that is read: a thousand routes fit, and parsing stays in milliseconds.
 const MAX_FILE: usize = 1 << 20;
@@ -55,6 +55,8 @@ fn build(file: &File<'_>, root: &DeTable<'_>) -> Option<Policy> {
     }
     for route in &mut routes {
         route.digest = super::digest::route(route, &client, &store, &limits);
+        let settles = |id: &LimitId| limits.get(usize::from(id.0)).is_some_and(|limit| limit.settles);
+        route.tells = route.limit_headers != LimitHeaders::None || route.limits.iter().any(settles);
     }
     Some(Policy { client, store, limits, routes })
 }

@@ -9,7 +9,7 @@ use std::fmt::{Debug, Display};
 
 use super::{
     AboveCap, Bounds, ClientPolicy, FieldRule, FormPolicy, HeadersPolicy, HostPolicy, JsonPolicy, Languages,
-    QueryPolicy, RedisStore, Route, SharedStore, Store, TargetPolicy,
+    LimitsCharge, QueryPolicy, RedisStore, Route, SharedStore, Store, TargetPolicy,
 };
 use crate::field::Op;
 use crate::key::{KeyTemplate, OnMissing};
@@ -49,6 +49,7 @@ pub(super) fn route(route: &Route, client: &ClientPolicy, store: &Store, limits:
         }
     }
     text.line("limits_stand", format_args!("{:?}", route.limits_stand));
+    text.unless("limits_charge", &route.limits_charge, &LimitsCharge::Sequential);
     for &id in &route.limits {
         limit(&mut text, "limit", id, limits);
     }

@@ -6,11 +6,11 @@ use super::host::HostKeys;
 use super::limits::Limits;
 use super::rollout::RolloutKeys;
 use super::target::TargetKeys;
-use super::{AboveCap, LimitsStand, Outside, Rejects, UnsupportedPolicy};
+use super::{AboveCap, LimitsCharge, LimitsStand, Outside, Rejects, UnsupportedPolicy};
 use crate::limit::{LimitHeaders, LimitId};
 
 /// Most limits that one request may hit: each is a look-up in the store.
-const MAX_LIMITS_OF_A_ROUTE: usize = 16;
+pub(crate) const MAX_LIMITS_OF_A_ROUTE: usize = 16;
 
 const LIMIT_HEADERS: [(&str, LimitHeaders); 4] = [
     ("none", LimitHeaders::None),
@@ -33,6 +33,7 @@ pub(super) enum LimitsOrder {
 pub(super) struct Inherited {
     pub(super) limits: Option<Vec<LimitId>>,
     pub(super) limits_stand: Option<LimitsStand>,
+    pub(super) limits_charge: Option<LimitsCharge>,
     pub(super) limits_order: Option<LimitsOrder>,
     pub(super) limit_headers: Option<LimitHeaders>,
     pub(super) rejects: Option<Rejects>,
@@ -53,6 +54,9 @@ impl Inherited {
             limits: section.get("limits").and_then(|item| limit_list(&item, limits)),
             limits_stand: section.get("limits_stand").and_then(|item| {
                 item.choice(&[("before-body", LimitsStand::BeforeBody), ("after-body", LimitsStand::AfterBody)])
+            }),
+            limits_charge: section.get("limits_charge").and_then(|item| {
+                item.choice(&[("sequential", LimitsCharge::Sequential), ("atomic", LimitsCharge::Atomic)])
             }),
             limits_order: section.get("limits_order").and_then(|item| {
                 item.choice(&[("listed", LimitsOrder::Listed), ("granularity", LimitsOrder::Granularity)])
@@ -95,6 +99,7 @@ impl Inherited {
         Self {
             limits: route.limits.or_else(|| self.limits.clone()),
             limits_stand: route.limits_stand.or(self.limits_stand),
+            limits_charge: route.limits_charge.or(self.limits_charge),
             limits_order: route.limits_order.or(self.limits_order),
             limit_headers: route.limit_headers.or(self.limit_headers),
             rejects: route.rejects.or(self.rejects),

@@ -48,6 +48,7 @@ pub use form::{FormPolicy, Repeats};
 pub use gate::{DifferenceRule, GatePolicy, KnownDifference};
 pub use headers::{HeaderBounds, HeadersPolicy, Underscore};
 pub use host::HostPolicy;
+pub(crate) use inherited::MAX_LIMITS_OF_A_ROUTE;
 pub use json::{Bounds, CompareBody, JsonPolicy, Profile, Unknown};
 pub use languages::{Languages, Negotiation};
 pub use matching::{Pattern, Segment};
@@ -98,6 +99,8 @@ pub struct Route {
     pub patterns: Vec<Pattern>,
     /// Limits in the order they are hit; the first that refuses is the one that is named.
     pub limits: Vec<LimitId>,
+    /// What a refusal leaves of the limits before it.
+    pub limits_charge: LimitsCharge,
     /// How responses speak of the limits.
     pub limit_headers: LimitHeaders,
     /// Whether limits stand before the body is looked at.
@@ -116,6 +119,8 @@ pub struct Route {
     pub headers: Option<HeadersPolicy>,
     /// The largest body in bytes, if bounded: longer is `Invalid("too_large")`.
     pub max_body: Option<usize>,
+    /// A decision has to be looked at even where nothing was changed: for headers about limits, or charges to settle.
+    pub tells: bool,
     /// JSON body, if the route normalises it.
     pub json: Option<JsonPolicy>,
     /// Form body, if the route normalises it.
@@ -150,6 +155,15 @@ pub enum LimitsStand {
     BeforeBody,
     /// After validation: only an acceptable request is counted.
     AfterBody,
+}
+
+/// What a refusal by one of several limits leaves of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitsCharge {
+    /// One after the other: those before the one that refuses stay consumed, as in services that call `limits`.
+    Sequential,
+    /// All or nothing: a refusal consumes nothing.
+    Atomic,
 }
 
 /// What an input outside the declared grammar gets.

@@ -3,7 +3,7 @@
 use super::file::Section;
 use super::inherited::{Inherited, LimitsOrder};
 use super::limits::{Limits, check_name};
-use super::{LimitsStand, Outside, Pattern, Rejects, Route, RuleName, form, gate, inherited, json};
+use super::{LimitsCharge, LimitsStand, Outside, Pattern, Rejects, Route, RuleName, form, gate, inherited, json};
 use crate::limit::LimitHeaders;
 use crate::target::rule;
 
@@ -92,6 +92,7 @@ fn route<'a>(
         name: name.into(),
         patterns,
         limits_stand: common.limits_stand.unwrap_or(LimitsStand::BeforeBody),
+        limits_charge: common.limits_charge.unwrap_or(LimitsCharge::Sequential),
         limit_headers: common.limit_headers.unwrap_or(LimitHeaders::None),
         outside: common.outside.unwrap_or(Outside::Unsupported),
         unsupported: common.unsupported.unwrap_or(inherited::UNSUPPORTED),
@@ -100,6 +101,7 @@ fn route<'a>(
         host,
         headers,
         max_body: json_max_bytes.flatten().or(common.max_bytes.map(|(bytes, _)| bytes)),
+        tells: false,
         json,
         form,
         rules,

@@ -26,6 +26,8 @@ pub fn route(output: Profile) -> Route {
         patterns: Vec::new(),
         limits: Vec::new(),
         limits_stand: LimitsStand::BeforeBody,
+        limits_charge: crossfade_core::policy::LimitsCharge::Sequential,
+        tells: false,
         limit_headers: crossfade_core::limit::LimitHeaders::None,
         outside: Outside::Unsupported,
         unsupported: UnsupportedPolicy { cap: 1.0, above: AboveCap::Alarm },

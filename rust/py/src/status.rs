@@ -1,0 +1,46 @@
+//! What `NativeSeam.status` tells.
+
+use crossfade_core::policy::RouteId;
+use crossfade_seam::emitter::Emitter;
+use crossfade_seam::engine::Engine;
+use crossfade_seam::process::Process;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// What this process knows, as a dictionary.
+pub fn of<'py>(py: Python<'py>, process: &Process, engine: &Engine) -> PyResult<Bound<'py, PyDict>> {
+    let (generation, held) = process.followed();
+    let status = PyDict::new(py);
+    status.set_item("build", crossfade_seam::BUILD)?;
+    status.set_item("generation", generation)?;
+    status.set_item("held", held)?;
+    status.set_item("stage_errors", process.stage_errors.get())?;
+    status.set_item("policy_errors", process.policy_errors.get())?;
+    status.set_item("capture_error", process.emitter.as_ref().and_then(Emitter::error))?;
+    status.set_item("panics", process.panics.get())?;
+    status.set_item("last_failure", process.last_failure())?;
+    let passed = PyDict::new(py);
+    passed.set_item("emitted", process.passed_emitted.get())?;
+    passed.set_item("dropped", process.passed_dropped.get())?;
+    status.set_item("passed_through", passed)?;
+    let routes = PyDict::new(py);
+    for (index, route) in engine.policy.routes.iter().enumerate() {
+        let id = RouteId(index as u16);
+        let row = PyDict::new(py);
+        row.set_item("stage", engine.stage(id).to_string())?;
+        row.set_item("policy", &*route.digest)?;
+        for (name, count) in engine.counts(id).list() {
+            row.set_item(name, count)?;
+        }
+        row.set_item("above_cap", engine.is_above_cap(id))?;
+        let remarks = PyDict::new(py);
+        for (code, place, count) in engine.remarks(id) {
+            let name = place.map_or_else(|| code.to_owned(), |place| format!("{code} {place}"));
+            remarks.set_item(name, count)?;
+        }
+        row.set_item("remarks", remarks)?;
+        routes.set_item(&*route.name, row)?;
+    }
+    status.set_item("routes", routes)?;
+    Ok(status)
+}
