@@ -35,14 +35,15 @@ fn a_flood_frees_nobody() {
 fn what_is_over_goes_first() {
     for strategy in STRATEGIES {
         let limit = limit(0, "3/second", strategy);
-        let table = Table::new(5_000, OnFull::Share);
+        // At a thousand keys a second two thousand count at most: no sixteen of them meet in one home.
+        let table = Table::new(20_000, OnFull::Share);
         let shared = table.open();
         for key in 0..200_000u32 {
             shared.hit(&limit, &key.to_le_bytes(), 1, at(u64::from(key) * 1_000));
         }
         let stats = shared.stats();
         assert_eq!((stats.evicted_live, stats.evicted_blocked), (0, 0), "{strategy:?}");
-        assert!(stats.evicted_expired > 190_000, "{stats:?}");
+        assert!(stats.evicted_expired > 150_000, "{stats:?}");
     }
 }
 
