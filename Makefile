@@ -29,7 +29,7 @@ endif
 
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test test-long check bench bench-limits bench-linear fuzz fmt build lint test-rust test-python stubs clean
+.PHONY: help demo test test-long check bench bench-limits bench-linear fuzz fmt build lint test-rust test-python redis stubs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,7 +40,7 @@ demo: $(WHEEL)/$(STAMP) ## The main job on recorded real traffic, then a live cu
 test: lint test-rust test-python ## Every check: format, lints, Rust and Python tests, journeys
 	@echo "make test: everything passed"
 
-test-long: build ## Parity at a hundred thousand examples each: up to an hour
+test-long: build redis ## Parity at a hundred thousand examples each: up to an hour
 	CROSSFADE_LONG=1 PATH=$(CURDIR)/$(DEV)/bin:$$PATH $(DEV)/bin/python -m pytest tests/parity tests/suites tests/journey/test_shared_storms.py
 	CROSSFADE_LONG=1 cargo test -q -p crossfade-store --lib shared::
 	cargo test -q --profile perf -p crossfade-store -- --ignored
@@ -85,11 +85,16 @@ lint: $(DEV)/$(STAMP) ## Format and lints; changes nothing
 	$(DEV)/bin/mypy
 
 test-rust: ## Rust tests
-	cargo test -q --workspace --exclude crossfade-py
+	cargo test -q --workspace --exclude crossfade-py --features crossfade-store/redis
 	cargo test -q -p crossfade-core --features phone --test phone
 
-test-python: stubs ## Python tests and journeys
+test-python: stubs redis ## Python tests and journeys
 	PATH=$(CURDIR)/$(DEV)/bin:$$PATH $(DEV)/bin/python -m pytest
+
+redis: .cache/redis/redis-server ## A Redis server for the tests: the machine's own, or Debian's, with or without root
+
+.cache/redis/redis-server: tests/bring_redis.sh
+	tests/bring_redis.sh .cache/redis
 
 stubs: build ## The committed stub is the one that the extension gives
 	$(DEV)/bin/python tests/stubs.py

@@ -12,11 +12,14 @@
 //! look CHARGE             what `test` says, remaining, reset
 //! settle CHARGE TRUE AT   corrects the cost of a charge made at AT
 //! reset CHARGE            forgets
-//! flood N THREADS CHARGE  N hits by each of so many threads at once: granted, longest wait in microseconds
+//! flood N THREADS CHARGE  N hits by each of so many threads at once: granted, longest wait in microseconds, waits above
+//!                         25 ms, and by how much as many threads that only waited for a time woke up late, at most
+//! storm MS THREADS CHARGE the same, for so many milliseconds, with a pause after each hit
 //! stats                   every count as NAME=VALUE, and the hosts
 //! ```
 
 use std::io::{BufRead, Write, stdin, stdout};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -85,7 +88,7 @@ fn answer(redis: &Redis, limits: &mut Vec<(String, Limit)>, line: &str) -> Falli
     let what = words.remove(0);
     let extra = match what {
         "settle" => words.split_off(4),
-        "flood" => words.drain(..2).collect(),
+        "flood" | "storm" => words.drain(..2).collect(),
         _ => Vec::new(),
     };
     let mut charges = Vec::new();
@@ -115,7 +118,21 @@ fn answer(redis: &Redis, limits: &mut Vec<(String, Limit)>, line: &str) -> Falli
             redis.reset(limit, key);
             "told".to_owned()
         }
-        "flood" => flood(redis, extra[0].parse()?, extra[1].parse()?, &first()?),
+        "flood" => {
+            let (count, charge): (u64, _) = (extra[0].parse()?, first()?);
+            together(extra[1].parse()?, |wave| (0..count).for_each(|_| wave.hit(redis, &charge)))
+        }
+        "storm" => {
+            const PAUSE: Duration = Duration::from_micros(500);
+            let (time, charge) = (Duration::from_millis(extra[0].parse()?), first()?);
+            let start = Instant::now();
+            together(extra[1].parse()?, |wave| {
+                while start.elapsed() < time {
+                    wave.hit(redis, &charge);
+                    thread::park_timeout(PAUSE);
+                }
+            })
+        }
         "stats" => {
             let stats: Vec<_> = redis.stats().named().iter().map(|(name, count)| format!("{name}={count}")).collect();
             format!("{} hosts={}", stats.join(" "), redis.hosts())
@@ -124,25 +141,60 @@ fn answer(redis: &Redis, limits: &mut Vec<(String, Limit)>, line: &str) -> Falli
     })
 }
 
-/// Granted, and the longest wait by the store's own clock, in microseconds.
-fn flood(redis: &Redis, count: u64, threads: usize, charge: &LimitCharge<'_>) -> String {
-    let one = || {
-        let (mut granted, mut longest) = (0u64, Duration::ZERO);
-        for _ in 0..count {
+/// What came of a flood or a storm.
+#[derive(Default)]
+struct Wave {
+    granted: u64,
+    /// Longest wait, by the store's own clock.
+    longest: Duration,
+    /// Waits above this.
+    slow: u64,
+}
+
+/// The default timeout, and a little.
+const SLOW: Duration = Duration::from_millis(25);
+
+impl Wave {
+    fn hit(&mut self, redis: &Redis, charge: &LimitCharge<'_>) {
+        let start = Instant::now();
+        let answers = redis.submit(&[*charge], Order::Sequential, clock().unwrap_or_default(), None).wait();
+        let took = start.elapsed();
+        self.longest = self.longest.max(took);
+        self.slow += u64::from(took > SLOW);
+        self.granted += u64::from(answers.refused().is_none());
+    }
+}
+
+/// Runs `hits` on some threads: granted, longest wait, waits above [`SLOW`], and the machine's own delay meanwhile; times
+/// in microseconds.
+fn together(threads: usize, hits: impl Fn(&mut Wave) + Sync) -> String {
+    let running = AtomicBool::new(true);
+    let idle = || {
+        const NAP: Duration = Duration::from_millis(5);
+        let mut latest = Duration::ZERO;
+        while running.load(Ordering::Relaxed) {
             let start = Instant::now();
-            let answers = redis.submit(&[*charge], Order::Sequential, clock().unwrap_or_default(), None).wait();
-            longest = longest.max(start.elapsed());
-            granted += u64::from(answers.refused().is_none());
+            thread::park_timeout(NAP);
+            latest = latest.max(start.elapsed().saturating_sub(NAP));
         }
-        (granted, longest)
+        latest
     };
-    let ended: Vec<_> = thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
-        running.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
-    });
-    let granted: u64 = ended.iter().map(|(granted, _)| granted).sum();
-    let longest = ended.iter().map(|(_, longest)| *longest).max().unwrap_or_default();
-    format!("{granted} {}", longest.as_micros())
+    let one = || {
+        let mut wave = Wave::default();
+        hits(&mut wave);
+        wave
+    };
+    thread::scope(|scope| {
+        let idlers: Vec<_> = (0..threads).map(|_| scope.spawn(idle)).collect();
+        let waves: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        let waves: Vec<Wave> = waves.into_iter().map(|thread| thread.join().unwrap_or_default()).collect();
+        running.store(false, Ordering::Relaxed);
+        let late = idlers.into_iter().map(|thread| thread.join().unwrap_or_default()).max().unwrap_or_default();
+        let longest = waves.iter().map(|wave| wave.longest).max().unwrap_or_default();
+        let [granted, slow] =
+            [|wave: &Wave| wave.granted, |wave: &Wave| wave.slow].map(|of| waves.iter().map(of).sum::<u64>());
+        format!("{granted} {} {slow} {}", longest.as_micros(), late.as_micros())
+    })
 }
 
 fn clock() -> Fallible<Timestamp> {

@@ -59,7 +59,9 @@ impl Client {
                 for (charge, seen) in request.charges.iter().zip(&seen) {
                     self.remember(request, charge, seen);
                 }
-                Answers { hits: seen.iter().map(Seen::hit).collect(), by: By::Server }
+                let look = |seen: &Seen| Hit { admitted: seen.test, ..seen.hit() };
+                let hits = seen.iter().map(if request.what == What::Look { look } else { Seen::hit }).collect();
+                Answers { hits, by: By::Server }
             }
             Err(cause) => self.without(request, cause),
         }
@@ -69,11 +71,17 @@ impl Client {
         if seen.granted.is_some() || request.what == What::Look {
             return;
         }
-        // A fixed window has counted what it refused: nothing is granted any more, however small.
-        let spoilt = charge.strategy == Strategy::FixedWindow && request.what == What::Sequential;
+        let cost = if request.what == What::Atomic { charge.wanted } else { charge.cost };
+        let costs = match charge.strategy {
+            // It has counted what it refused: nothing is granted any more, however small.
+            Strategy::FixedWindow if request.what == What::Sequential => 0..=u64::MAX,
+            // A higher cost waits longer, and the longer the more lower ones are granted meanwhile: only 1 has none below.
+            Strategy::Gcra { .. } if cost != 1 => return,
+            Strategy::Gcra { .. } => 1..=1,
+            _ => cost..=u64::MAX,
+        };
         let (hit, since) = (seen.hit(), request.now.micros());
-        let cost = if spoilt { 0 } else { charge.wanted };
-        self.blocked.note(&charge.name, Block { cost, since, until: seen.until, hit });
+        self.blocked.note(&charge.name, Block { costs, since, until: seen.until, hit });
     }
 
     /// The answers when the server does not give any.
@@ -86,10 +94,11 @@ impl Client {
             Cause::Breaker => &counts.breaker_shed,
             Cause::Full => &counts.queue_full,
         });
-        if cause != Cause::Breaker {
-            let opened = self.breaker.opened();
-            self.breaker.failed(Instant::now());
-            counts.breaker_opens.fetch_add(self.breaker.opened() - opened, std::sync::atomic::Ordering::Relaxed);
+        // An error of the server's is an answer, and comes at once: it says nothing of the next one.
+        if !matches!(cause, Cause::Breaker | Cause::Refusal) && self.breaker.failed(Instant::now()) {
+            one(&counts.breaker_opens);
+            // From now on nobody asks: the thread has to try by itself.
+            self.nudge();
         }
         let now = request.now;
         match self.store.failure {

@@ -1,16 +1,17 @@
 //! Who was refused, and until when: the server need not be asked again.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 
 use crossfade_core::Timestamp;
 use crossfade_core::limit::Hit;
 
 /// A refusal that will be repeated.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Block {
-    /// This cost and every higher one is refused.
-    pub(super) cost: u64,
+    /// These costs are refused, with this hit.
+    pub(super) costs: RangeInclusive<u64>,
     /// From this time, in microseconds since the epoch,
     pub(super) since: u64,
     /// and before this one. Never later than the server's own answer would change by itself.
@@ -39,7 +40,7 @@ impl Blocked {
     pub(super) fn find(&self, key: &[u8], cost: u64, now: Timestamp) -> Option<Hit> {
         let blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
         let block = blocks.young.get(key).or_else(|| blocks.aged.get(key))?;
-        let holds = cost >= block.cost && (block.since..block.until).contains(&now.micros());
+        let holds = block.costs.contains(&cost) && (block.since..block.until).contains(&now.micros());
         holds.then_some(block.hit)
     }
 
@@ -68,14 +69,14 @@ mod tests {
 
     const HIT: Hit = Hit { admitted: false, remaining: 0, reset: 2.0 };
 
-    /// It holds for its cost and above, from its time until its end, and not when the clock has gone back.
+    /// It holds for its costs, from its time until its end, and not when the clock has gone back.
     #[test]
     fn holds_for_its_time_and_cost() {
         let blocked = Blocked::new(100);
-        blocked.note(b"a", Block { cost: 2, since: 1_000, until: 2_000, hit: HIT });
+        blocked.note(b"a", Block { costs: 2..=3, since: 1_000, until: 2_000, hit: HIT });
         let found = |cost, now| blocked.find(b"a", cost, Timestamp::from_micros(now)).is_some();
         assert!(found(2, 1_000) && found(3, 1_999));
-        assert!(!found(1, 1_500) && !found(2, 2_000) && !found(2, 999));
+        assert!(!found(1, 1_500) && !found(4, 1_500) && !found(2, 2_000) && !found(2, 999));
         assert!(blocked.find(b"b", 2, Timestamp::from_micros(1_500)).is_none());
         blocked.forget(b"a");
         assert!(!found(2, 1_500));
@@ -86,7 +87,7 @@ mod tests {
     fn is_bounded() {
         let blocked = Blocked::new(100);
         for key in 0..10_000u32 {
-            blocked.note(&key.to_ne_bytes(), Block { cost: 1, since: 0, until: 9, hit: HIT });
+            blocked.note(&key.to_ne_bytes(), Block { costs: 1..=1, since: 0, until: 9, hit: HIT });
             assert!(blocked.find(&key.to_ne_bytes(), 1, Timestamp::from_micros(1)).is_some());
         }
         let blocks = blocked.blocks.lock().expect("no panic");

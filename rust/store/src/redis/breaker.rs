@@ -1,7 +1,7 @@
 //! Stops asking a server that does not answer.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,6 @@ const WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     open: AtomicBool,
-    opened: AtomicU64,
     failures: Mutex<VecDeque<Instant>>,
 }
 
@@ -25,24 +24,18 @@ impl Breaker {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// How often it has opened.
-    pub(super) fn opened(&self) -> u64 {
-        self.opened.load(Ordering::Relaxed)
-    }
-
-    /// A request was not answered by the server, at `at`.
-    pub(super) fn failed(&self, at: Instant) {
+    /// A request was not answered by the server, at `at`; whether that opened it.
+    pub(super) fn failed(&self, at: Instant) -> bool {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.push_back(at);
         while failures.front().is_some_and(|first| at.saturating_duration_since(*first) > WITHIN) {
             failures.pop_front();
         }
-        if failures.len() >= FAILURES {
-            failures.clear();
-            if !self.open.swap(true, Ordering::Relaxed) {
-                self.opened.fetch_add(1, Ordering::Relaxed);
-            }
+        if failures.len() < FAILURES {
+            return false;
         }
+        failures.clear();
+        !self.open.swap(true, Ordering::Relaxed)
     }
 
     /// The server answers.
@@ -61,14 +54,11 @@ mod tests {
     fn opens_on_five_within_a_second() {
         let (breaker, start) = (Breaker::default(), Instant::now());
         for tenth in [0, 3, 6, 9] {
-            breaker.failed(start + Duration::from_millis(100 * tenth));
+            assert!(!breaker.failed(start + Duration::from_millis(100 * tenth)));
         }
-        breaker.failed(start + Duration::from_millis(1_001));
-        assert!(!breaker.is_open());
-        breaker.failed(start + Duration::from_millis(1_002));
-        assert!(breaker.is_open() && breaker.opened() == 1);
+        assert!(!breaker.failed(start + Duration::from_millis(1_001)) && !breaker.is_open());
+        assert!(breaker.failed(start + Duration::from_millis(1_002)) && breaker.is_open());
         breaker.close();
-        breaker.failed(start + Duration::from_millis(1_003));
-        assert!(!breaker.is_open() && breaker.opened() == 1);
+        assert!(!breaker.failed(start + Duration::from_millis(1_003)) && !breaker.is_open());
     }
 }

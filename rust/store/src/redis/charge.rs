@@ -11,7 +11,7 @@ const MOST: u64 = 1 << 53;
 /// A charge that outlives its request's borrowings.
 #[derive(Debug, Clone)]
 pub(super) struct Charge {
-    id: LimitId,
+    pub(super) id: LimitId,
     pub(super) rate: Rate,
     pub(super) strategy: Strategy,
     /// The key of the limit.
@@ -33,10 +33,12 @@ pub(super) struct Seen {
     pub(super) test: bool,
     /// Until when a refusal is sure to be repeated, in microseconds since the epoch.
     pub(super) until: u64,
+    /// Before which time what was granted has to be used, so that its window has it: in microseconds since the epoch.
+    pub(super) holds: u64,
 }
 
-/// Window, test and until, as in [`Seen`].
-type Read = (Window, bool, u64);
+/// Window, test and until, as in [`Seen`]; and the end of the window that counts, where that is an end.
+type Read = (Window, bool, u64, Option<u64>);
 
 impl Charge {
     pub(super) fn of(charge: &LimitCharge<'_>, prefix: &str, namespace: &str) -> Self {
@@ -78,6 +80,8 @@ impl Charge {
             Strategy::MovingWindow => ("m", 0),
             Strategy::SlidingWindowCounter => ("s", 0),
             Strategy::Gcra { burst } => ("g", burst),
+            // Not at a server, says the policy; the script refuses it.
+            Strategy::Concurrent { .. } => ("", 0),
         };
         // One cell: whole microseconds, and the rest in ticks of one amount-th.
         let cell = u128::from(window) * 1_000_000;
@@ -113,18 +117,20 @@ impl Charge {
         }
     }
 
-    /// What an answer `{granted, {…}}` says. `None`: it is no answer of our script.
-    pub(super) fn read(&self, value: &Value, now: Timestamp) -> Option<Seen> {
+    /// What an answer `{granted, {…}}` says to what was asked at `now` and stamped with `at`. `None`: it is no answer of our
+    /// script.
+    pub(super) fn read(&self, value: &Value, now: Timestamp, at: Timestamp) -> Option<Seen> {
         let Value::Array(parts) = value else { return None };
         let [Value::Int(granted), Value::Array(state)] = &parts[..] else { return None };
         let granted = u64::try_from(*granted).ok();
-        let (window, test, until) = match self.strategy {
+        let (window, test, until, end) = match self.strategy {
             Strategy::FixedWindow => self.fixed(state, now),
             Strategy::MovingWindow => self.moving(state, now),
             Strategy::SlidingWindowCounter => self.sliding(state, now),
             Strategy::Gcra { burst } => self.gcra(state, granted.is_some(), burst, now),
+            Strategy::Concurrent { .. } => None,
         }?;
-        Some(Seen { granted, window, test, until })
+        Some(Seen { granted, window, test, until, holds: end.unwrap_or(at.micros()) })
     }
 
     fn fixed(&self, state: &[Value], now: Timestamp) -> Option<Read> {
@@ -133,7 +139,8 @@ impl Charge {
         let remaining = amount.saturating_sub(count).max(0) as u64;
         let window = Window { remaining, reset: ttl.max(0) as f64 + now.seconds() };
         let test = i128::from(count) + i128::from(self.cost) <= i128::from(amount);
-        Some((window, test, now.micros().saturating_add(left.max(0) as u64 * 1_000)))
+        let end = now.micros().saturating_add(left.max(0) as u64 * 1_000);
+        Some((window, test, end, Some(end)))
     }
 
     fn moving(&self, state: &[Value], now: Timestamp) -> Option<Read> {
@@ -146,13 +153,13 @@ impl Charge {
         let window = Window { remaining: self.rate.amount.saturating_sub(count), reset };
         // The stamp was rounded to a ten-thousandth of a second.
         let until = if self.cost > self.rate.amount { 0 } else { ((reset - 0.000_1) * 1e6) as u64 };
-        Some((window, test, until))
+        Some((window, test, until, None))
     }
 
     fn sliding(&self, state: &[Value], now: Timestamp) -> Option<Read> {
-        let [previous, previous_left, current, current_left] = whole(state)?;
+        let [previous, previous_millis, current, current_millis] = whole(state)?;
         let length = self.rate.window() as f64;
-        let (previous_left, current_left) = (previous_left as f64 / 1000.0, current_left as f64 / 1000.0);
+        let (previous_left, current_left) = (previous_millis as f64 / 1000.0, current_millis as f64 / 1000.0);
         // In the order of the library: the last bit may decide.
         let weighted = previous as f64 * previous_left / length + current as f64;
         let remaining = (self.rate.amount as f64 - weighted.floor()).max(0.0) as u64;
@@ -165,10 +172,20 @@ impl Charge {
         }
         let wait = if wait.is_finite() { wait } else { 0.0 };
         let test = weighted < self.rate.amount as f64 - self.cost as f64 + 1.0;
-        // The server's clock ticks in milliseconds.
-        let sure = if self.cost > self.rate.amount { 0 } else { ((wait - 0.002).max(0.0) * 1e6) as u64 };
         let window = Window { remaining, reset: now.seconds() + wait };
-        Some((window, test, now.micros() + sure))
+
+        // The remainder above can be a whole step too long, in its last bit; so this is in whole milliseconds, two fewer
+        // for the server's clock, which ticks in them.
+        let millis = i128::from(self.rate.window()) * 1000;
+        let steps = [(previous, previous_millis), (current.min(1), current_millis)];
+        let next = steps.into_iter().filter(|(count, _)| *count > 0).map(|(count, left)| {
+            let (count, left) = (i128::from(count), i128::from(left));
+            (count * left % millis) / count
+        });
+        let after = |millis: i128| now.micros() + (millis - 2).max(0) as u64 * 1000;
+        let until = if self.cost > self.rate.amount { 0 } else { after(next.min().unwrap_or(0)) };
+        // The current count lives for one window more than it counts.
+        Some((window, test, until, Some(after(i128::from(current_millis) - millis))))
     }
 
     fn gcra(&self, state: &[Value], granted: bool, burst: u64, now: Timestamp) -> Option<Read> {
@@ -181,9 +198,9 @@ impl Charge {
         let mut until = 0;
         if let (false, Err(reset)) = (granted, wait) {
             window.reset = reset;
-            until = if self.cost > burst { 0 } else { (reset * 1e6) as u64 };
+            until = if self.cost > burst || self.rate.amount == 0 { 0 } else { (reset * 1e6) as u64 };
         }
-        Some((window, wait.is_ok(), until))
+        Some((window, wait.is_ok(), until, None))
     }
 }
 

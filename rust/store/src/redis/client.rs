@@ -7,13 +7,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossfade_core::Timestamp;
-use crossfade_core::policy::RedisStore;
+use crossfade_core::policy::{Counting, RedisStore};
 
+use super::behind::Behind;
 use super::bell::Bell;
 use super::blocked::Blocked;
 use super::breaker::Breaker;
 use super::charge::Charge;
-use super::request::{Cause, Request, What};
+use super::lease::Leases;
+use super::request::{Cause, Reply, Request, What};
 use super::stats::{Counts, one};
 use super::wire;
 use crate::Memory;
@@ -32,6 +34,10 @@ pub(super) struct Client {
     pub(super) counts: Counts,
     pub(super) breaker: Breaker,
     pub(super) blocked: Blocked,
+    pub(super) leases: Leases,
+    pub(super) behind: Behind,
+    /// The latest time that was submitted: what is told later is told as of then.
+    pub(super) latest: AtomicU64,
     /// Stores that were heard of lately; at least this one.
     pub(super) hosts: AtomicU64,
     /// What this one is called among them.
@@ -46,13 +52,15 @@ pub(super) struct Client {
 struct Queue {
     requests: VecDeque<Arc<Request>>,
     runs: bool,
+    /// What the thread waits for is to be thought over.
+    nudged: bool,
     closed: bool,
 }
 
 /// What the thread does next.
 pub(super) enum Next {
     Batch(Vec<Arc<Request>>),
-    /// Nothing was asked for that long.
+    /// Nothing was asked for that long, or there is something else to do.
     Idle,
     Closed,
 }
@@ -66,6 +74,9 @@ impl Client {
             counts: Counts::default(),
             breaker: Breaker::default(),
             blocked: Blocked::new(store.max_keys),
+            leases: Leases::new(store.max_keys),
+            behind: Behind::new(store.max_keys),
+            latest: AtomicU64::new(0),
             hosts: AtomicU64::new(1),
             // Seeded by chance, so that the processes of many hosts do not meet in one name.
             name: format!("{:016x}", RandomState::new().hash_one(process)),
@@ -126,9 +137,35 @@ impl Client {
     /// For something that nobody waits for.
     pub(super) fn tell(self: &Arc<Self>, what: What, times: (Timestamp, Timestamp), charges: Vec<Charge>) {
         let request = Arc::new(self.request(what, times, charges, None).unawaited());
-        if self.ask(&request).is_err() {
+        if let Err(cause) = self.ask(&request) {
+            self.learn(&request, &Err(cause));
             one(&self.counts.lost);
         }
+    }
+
+    /// Keeps what an answer says to requests that come later.
+    pub(super) fn learn(&self, request: &Request, reply: &Reply) {
+        let seen = |index: usize| reply.as_ref().ok().and_then(|seen| seen.get(index));
+        for (index, charge) in request.charges.iter().enumerate() {
+            match request.what {
+                What::Lease => {
+                    let spent = if request.awaited { charge.cost } else { 0 };
+                    self.leases.put(charge, seen(index), spent, request.now);
+                }
+                What::Flush => self.behind.learn(charge, seen(index), charge.cost),
+                What::Sequential | What::Atomic if self.store.counting == Counting::WriteBehind => {
+                    self.behind.learn(charge, seen(index), 0);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Something was given back, or reset: what is remembered of the key holds no more.
+    pub(super) fn forget(&self, name: &[u8]) {
+        self.blocked.forget(name);
+        self.leases.forget(name);
+        self.behind.forget(name);
     }
 
     /// What the thread does next: as soon as something is asked, or after `patience`.
@@ -143,12 +180,21 @@ impl Client {
                 let some = queue.requests.len().min(BATCH);
                 return Next::Batch(queue.requests.drain(..some).collect());
             }
+            if std::mem::take(&mut queue.nudged) {
+                return Next::Idle;
+            }
             queue = match until.map(|until| until.saturating_duration_since(Instant::now())) {
                 None => self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => return Next::Idle,
                 Some(left) => self.wake.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
+    }
+
+    /// Wakes the thread although nothing was asked.
+    pub(super) fn nudge(&self) {
+        self.queue().nudged = true;
+        self.wake.notify_one();
     }
 
     /// The thread ends, when it has done what it is at.

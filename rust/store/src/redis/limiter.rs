@@ -3,6 +3,7 @@
 //! For tools and plug-ins that count one charge at a time. A seam submits all charges of a request at once instead.
 
 use crossfade_core::Timestamp;
+use crossfade_core::limit::adaptive::Sample;
 use crossfade_core::limit::{Charged, Hit, Limit, LimitCharge, Limiter, Window};
 
 use super::request::What;
@@ -45,21 +46,27 @@ impl Limiter for Redis {
     /// Told to the server, and not waited for.
     fn settle(&self, limit: &Limit, key: &[u8], charged: Charged, cost: u64, now: Timestamp) {
         let client = self.client();
-        let charge = |cost| vec![self.charge(&LimitCharge { limit, key, cost })];
+        let charge = |cost| {
+            let charge = self.charge(&LimitCharge { limit, key, cost });
+            // A refusal now ends at another time.
+            client.blocked.forget(&charge.name);
+            vec![charge]
+        };
         if cost > charged.cost {
             client.tell(What::Take, (now, now), charge(cost - charged.cost));
         } else if cost < charged.cost {
-            let back = charge(charged.cost - cost);
-            client.blocked.forget(&back[0].name);
-            client.tell(What::Back, (now, charged.at), back);
+            client.tell(What::Back, (now, charged.at), charge(charged.cost - cost));
         }
     }
+
+    /// There are no places in flight at a server.
+    fn finish(&self, _: &Limit, _: &[u8], _: u64, _: Option<Sample>) {}
 
     /// Told to the server, and not waited for; later requests of this process come after it.
     fn reset(&self, limit: &Limit, key: &[u8]) {
         let client = self.client();
         let charge = self.charge(&LimitCharge { limit, key, cost: 0 });
-        client.blocked.forget(&charge.name);
+        client.forget(&charge.name);
         client.tell(What::Reset, Default::default(), vec![charge]);
     }
 }

@@ -13,15 +13,18 @@
 //! | `wire`, `connection` | the thread, and its socket |
 //! | `answers` | the server's answer, or what stands in for it |
 //! | `breaker`, `blocked` | when, and whom, not to ask |
+//! | `lease`, `behind` | what is granted here: taken in advance, or told later |
 //! | `lua/` | the strategies, at the server |
 
 mod answers;
+mod behind;
 mod bell;
 mod blocked;
 mod breaker;
 mod charge;
 mod client;
 mod connection;
+mod lease;
 mod limiter;
 mod request;
 mod stats;
@@ -29,11 +32,12 @@ mod ticket;
 mod wire;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwapOption;
 use crossfade_core::Timestamp;
 use crossfade_core::limit::{Hit, LimitCharge};
-use crossfade_core::policy::RedisStore;
+use crossfade_core::policy::{Counting, RedisStore};
 
 pub use answers::{Answers, By};
 pub use bell::Bell;
@@ -97,30 +101,44 @@ impl Redis {
         bell: Option<&Arc<Bell>>,
     ) -> Submitted {
         let client = self.client();
-        let what = match order {
-            Order::Sequential => What::Sequential,
-            Order::Atomic => What::Atomic,
-        };
         let mut charges: Vec<_> = charges.iter().map(|charge| self.charge(charge)).collect();
-        for index in 0..if order == Order::Atomic { charges.len() } else { 0 } {
-            let same = charges[..=index].iter().filter(|other| other.name == charges[index].name);
-            charges[index].wanted = same.fold(0u64, |sum, other| sum.saturating_add(other.cost));
-        }
         one(&client.counts.asked);
-        if charges.is_empty() {
+        if let Some(hits) = self.here(&client, &mut charges, order, now) {
             one(&client.counts.held);
-            return Submitted::Ready(Answers { hits: Vec::new(), by: By::Held });
+            return Submitted::Ready(Answers { hits, by: By::Held });
         }
-        // What comes before a blocked charge is counted first, if it is counted at all.
-        let blocked = match order {
-            Order::Sequential => &charges[..1],
-            Order::Atomic => &charges[..],
-        };
-        if let Some(hits) = blocks(&client, blocked, now) {
+        if order == Order::Atomic {
+            sum_up(&mut charges);
+        }
+        if let Some(hits) = blocks(&client, &charges, order, now) {
             one(&client.counts.blocked);
             return Submitted::Ready(Answers { hits, by: By::Block });
         }
-        submit(client, what, (now, now), charges, bell)
+        let (what, at) = match (order, self.store.counting) {
+            (Order::Atomic, _) => (What::Atomic, now),
+            (Order::Sequential, Counting::Lease) => (What::Lease, lease::stamp(now)),
+            (Order::Sequential, _) => (What::Sequential, now),
+        };
+        submit(client, what, (now, at), charges, bell)
+    }
+
+    /// The hits, if they can be decided without the server.
+    fn here(&self, client: &Arc<Client>, charges: &mut [Charge], order: Order, now: Timestamp) -> Option<Vec<Hit>> {
+        match self.store.counting {
+            _ if charges.is_empty() => Some(Vec::new()),
+            Counting::Sync => None,
+            Counting::Lease => {
+                let (hits, low) = client.leases.take(charges, now, client.hosts())?;
+                if !low.is_empty() {
+                    client.tell(What::Lease, (now, lease::stamp(now)), low);
+                }
+                Some(hits)
+            }
+            Counting::WriteBehind => {
+                client.latest.fetch_max(now.micros(), Ordering::Relaxed);
+                client.behind.hit(charges, order == Order::Atomic)
+            }
+        }
     }
 
     /// What happened in this process so far.
@@ -174,16 +192,25 @@ impl std::fmt::Debug for Redis {
     }
 }
 
-/// The hits up to the first charge that is known to be refused. Charges that would come before it are not asked about.
-fn blocks(client: &Client, charges: &[Charge], now: Timestamp) -> Option<Vec<Hit>> {
-    let found = |charge: &Charge| client.blocked.find(&charge.name, charge.wanted, now);
-    let (index, refused) = charges.iter().enumerate().find_map(|(index, charge)| Some((index, found(charge)?)))?;
-    let mut hits: Vec<_> = charges[..index]
-        .iter()
-        .map(|charge| Hit { admitted: true, remaining: charge.rate.amount, reset: now.seconds() })
-        .collect();
-    hits.push(refused);
-    Some(hits)
+/// Of each charge all that is wanted of its key up to it: they are judged together.
+fn sum_up(charges: &mut [Charge]) {
+    for index in 0..charges.len() {
+        let same = charges[..=index].iter().filter(|other| other.name == charges[index].name);
+        charges[index].wanted = same.fold(0u64, |sum, other| sum.saturating_add(other.cost));
+    }
+}
+
+/// The hits up to the first charge that is known to be refused. What comes before one is counted first, if it is counted
+/// at all.
+fn blocks(client: &Client, charges: &[Charge], order: Order, now: Timestamp) -> Option<Vec<Hit>> {
+    let find = |charge: &Charge| {
+        let cost = if order == Order::Atomic { charge.wanted } else { charge.cost };
+        client.blocked.find(&charge.name, cost, now)
+    };
+    let known = if order == Order::Atomic { charges } else { &charges[..1] };
+    let (index, refused) = known.iter().enumerate().find_map(|(index, charge)| Some((index, find(charge)?)))?;
+    let whole = |charge: &Charge| Hit { admitted: true, remaining: charge.rate.amount, reset: now.seconds() };
+    Some(charges[..index].iter().map(whole).chain([refused]).collect())
 }
 
 fn submit(

@@ -19,6 +19,8 @@ pub(super) enum What {
     Look,
     /// Count, whatever is left.
     Take,
+    /// The same, of what was granted here.
+    Flush,
     /// Give back.
     Back,
     /// As many as are wanted and there are.
@@ -33,7 +35,7 @@ impl What {
             Self::Sequential => "sequential",
             Self::Atomic => "atomic",
             Self::Look => "look",
-            Self::Take => "take",
+            Self::Take | Self::Flush => "take",
             Self::Back => "back",
             Self::Lease => "lease",
             Self::Reset => "reset",

@@ -8,8 +8,10 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossfade_core::Timestamp;
 use redis::{ConnectionInfo, RedisResult, Value};
 
+use super::behind::{AT_ONCE, FLUSH};
 use super::client::{Client, Next};
 use super::connection::{Connection, address, is_forgotten};
 use super::request::{Cause, Reply, Request, What};
@@ -48,22 +50,44 @@ struct Wire<'a> {
     address: Option<ConnectionInfo>,
     connection: Option<Connection>,
     said_at: Option<Instant>,
+    flushed_at: Instant,
 }
 
 impl<'a> Wire<'a> {
     fn new(client: &'a Client) -> Self {
         let address = address(&client.store, client.password.as_deref()).ok();
-        Self { client, address, connection: None, said_at: None }
+        Self { client, address, connection: None, said_at: None, flushed_at: Instant::now() }
     }
 
     fn run(&mut self) {
         loop {
-            let patience = self.client.breaker.is_open().then_some(PROBE);
-            match self.client.next(patience) {
-                Next::Batch(batch) => self.answer(&batch),
-                Next::Idle => self.probe(),
-                Next::Closed => return,
+            let probes = self.client.breaker.is_open().then_some(PROBE);
+            let flushes = (!self.client.behind.is_empty())
+                .then(|| (self.flushed_at + FLUSH).saturating_duration_since(Instant::now()));
+            let next = self.client.next(flushes.into_iter().chain(probes).min());
+            // First what was granted here: what is asked now may be about the same keys.
+            if self.flushed_at.elapsed() >= FLUSH {
+                self.flush();
             }
+            match next {
+                Next::Batch(batch) => self.answer(&batch),
+                Next::Idle if probes.is_some() => self.probe(),
+                Next::Idle => {}
+                Next::Closed => return self.flush(),
+            }
+        }
+    }
+
+    /// Tells what was granted here.
+    fn flush(&mut self) {
+        self.flushed_at = Instant::now();
+        if self.client.breaker.is_open() {
+            return;
+        }
+        let latest = Timestamp::from_micros(self.client.latest.load(Ordering::Relaxed));
+        for charges in self.client.behind.flush().chunks(AT_ONCE) {
+            let request = self.client.request(What::Flush, (latest, latest), charges.to_vec(), None).unawaited();
+            self.answer(&[Arc::new(request)]);
         }
     }
 
@@ -161,6 +185,7 @@ impl<'a> Wire<'a> {
     }
 
     fn tell(&self, request: &Request, reply: Reply) {
+        self.client.learn(request, &reply);
         let failed = reply.is_err();
         if request.tell(reply) {
             return;
@@ -182,6 +207,6 @@ fn read(request: &Request, value: &Value) -> Reply {
         return Ok(Vec::new());
     }
     let Value::Array(answers) = value else { return Err(Cause::Refusal) };
-    let seen = request.charges.iter().zip(answers).map(|(charge, answer)| charge.read(answer, request.now));
+    let seen = request.charges.iter().zip(answers).map(|(charge, answer)| charge.read(answer, request.now, request.at));
     seen.collect::<Option<_>>().ok_or(Cause::Refusal)
 }

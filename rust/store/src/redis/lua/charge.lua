@@ -66,7 +66,8 @@ function what.back(answers)
     end
 end
 
--- As many as wanted, else half of that, and so on down to the cost: says how many.
+-- As many as wanted, else half of that, and so on down to the cost: says how many. One charge after the other, until one
+-- is refused.
 function what.lease(answers)
     for i, c in ipairs(charges) do
         local some = c.wanted
@@ -74,6 +75,7 @@ function what.lease(answers)
         local granted = c.does.grants(c, some)
         if granted then c.does.take(c, some) end
         answers[i] = {granted and some or -1, c.does.look(c)}
+        if not granted then return end
     end
 end
 
