@@ -111,7 +111,7 @@ impl Work {
         let scratch = &mut self.scratch;
         let answer = parts.with_request(body, |request| guarded(|| engine.candidate(place, request, now, scratch)));
         // Whatever became of it: what it has charged, it has counted.
-        engine.tally().counted(&engine.policy, scratch, true, now);
+        engine.tally().counted(&engine.policy, engine.policy.route(place.route), scratch, true, now);
         matches!(answer, Some(Some(_)))
     }
 

@@ -249,7 +249,7 @@ impl Engine {
             settled.control_runs =
                 place.stage != Stage::Live || state.shares.load(Ordering::Relaxed) || state.switch.drift_sampled(&key);
         }
-        self.tally.counted(&self.policy, scratch, settled.control_runs, now);
+        self.tally.counted(&self.policy, route, scratch, settled.control_runs, now);
         if settled.candidate_answers {
             state.counts.answered_by_candidate.add();
         }

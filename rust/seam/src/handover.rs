@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crossfade_core::limit::{Charged, KeyState, Limit, LimitId, Strategy};
-use crossfade_core::policy::Route;
+use crossfade_core::policy::{LimitsCharge, Route};
 use crossfade_core::{Hit, Limiter, Policy, Request, Scratch, Timestamp, client};
 
 use crate::tally::Tally;
@@ -178,7 +178,7 @@ impl Tally {
     }
 
     /// Notes who counts a request that the candidate has counted: the control too, or nobody else.
-    pub fn counted(&self, policy: &Policy, scratch: &Scratch, control_too: bool, now: Timestamp) {
+    pub fn counted(&self, policy: &Policy, route: &Route, scratch: &Scratch, control_too: bool, now: Timestamp) {
         let ahead_until = self.handover.ahead_until.load(Ordering::Relaxed);
         if control_too && now.micros() >= ahead_until {
             return;
@@ -190,7 +190,7 @@ impl Tally {
         for (charge, hit) in scratch.charges().zip(scratch.hits()) {
             let limit = policy.limit(charge.limit);
             if control_too {
-                let charged = consumed(limit, hit).then_some(Charged { cost: charge.cost, at: now });
+                let charged = consumed(route, limit, hit).then_some(Charged { cost: charge.cost, at: now });
                 self.keep_for_control(limit, charge.key, charged, now);
             } else {
                 self.set_standing(limit, charge.key, standing::AHEAD);
@@ -256,6 +256,7 @@ impl Tally {
 }
 
 /// Whether a hit left something behind.
-fn consumed(limit: &Limit, hit: &Hit) -> bool {
-    hit.admitted || limit.strategy == Strategy::FixedWindow
+fn consumed(route: &Route, limit: &Limit, hit: &Hit) -> bool {
+    let counts_refused = limit.strategy == Strategy::FixedWindow && route.limits_charge == LimitsCharge::Sequential;
+    hit.admitted || counts_refused
 }

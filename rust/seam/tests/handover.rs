@@ -1,8 +1,8 @@
 //! The counts of both sides, key by key, through any order of stages and clocks: each side decides as one that has
 //! counted everything.
 
-use crossfade_core::limit::{KeyState, LimitId, fixed_window, sliding_window};
-use crossfade_core::policy::RouteId;
+use crossfade_core::limit::{KeyState, Limit, LimitCharge, LimitId, fixed_window, sliding_window};
+use crossfade_core::policy::{LimitsCharge, RouteId};
 use crossfade_core::{Limiter, Outcome, Policy, Request, Scratch, Timestamp, admit, client};
 use crossfade_seam::tally::Tally;
 use crossfade_store::Memory;
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 const BEGIN: u64 = 1_700_000_000_000_000;
 const CLIENTS: [&str; 3] = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
 
-fn policy(strategy: &str) -> Policy {
+fn policy(strategy: &str, charge: &str) -> Policy {
     let text = format!(
         r#"
 version = 1
@@ -27,6 +27,7 @@ strategy = "{strategy}"
 name = "pages"
 match = "GET /"
 limits = ["burst", "steady"]
+limits_charge = "{charge}"
 "#
     );
     Policy::parse("test", &text).expect("a policy")
@@ -85,8 +86,8 @@ struct Sides {
 }
 
 impl Sides {
-    fn new(strategy: &str) -> Self {
-        let policy = policy(strategy);
+    fn new(strategy: &str, charge: &str) -> Self {
+        let policy = policy(strategy, charge);
         let tally = Tally::new(&policy);
         Self { tally, policy, control: Memory::new(100), whole: Memory::new(100), scratch: Scratch::new() }
     }
@@ -123,7 +124,7 @@ impl Sides {
         if way == Way::Failed {
             self.tally.missed(&route.limits, now.micros());
         }
-        self.tally.counted(&self.policy, &self.scratch, way != Way::Live, now);
+        self.tally.counted(&self.policy, route, &self.scratch, way != Way::Live, now);
         Ok(decided(outcome))
     }
 
@@ -132,18 +133,34 @@ impl Sides {
         let mut address = String::new();
         client::address(&self.policy.client, request, &mut address);
         let route = self.policy.route(RouteId(0));
-        for &id in &route.limits {
-            let (limit, mut key) = (self.policy.limit(id), Vec::new());
+        let key_of = |limit: &Limit| {
+            let mut key = Vec::new();
             limit.key.write(&route.name, &address, request, &mut key).expect("a key");
-            if let Some(state) = self.tally.owed(limit, &key, now) {
-                self.control.seed(limit, &key, &state, now);
+            key
+        };
+        let limits: Vec<_> =
+            route.limits.iter().map(|&id| (self.policy.limit(id), key_of(self.policy.limit(id)))).collect();
+        let at_a_time = if route.limits_charge == LimitsCharge::Atomic { limits.len() } else { 1 };
+        for some in limits.chunks(at_a_time) {
+            for (limit, key) in some {
+                if let Some(state) = self.tally.owed(limit, key, now) {
+                    self.control.seed(limit, key, &state, now);
+                }
             }
-            let hit = self.control.hit(limit, &key, 1, now);
-            if way != Way::Both {
-                self.tally.counted_alone(limit, &key, 1, now);
+            let charges: Vec<_> = some.iter().map(|(limit, key)| LimitCharge { limit, key, cost: 1 }).collect();
+            let mut hits = Vec::new();
+            let refused = match at_a_time {
+                1 => {
+                    hits.push(self.control.hit(charges[0].limit, charges[0].key, 1, now));
+                    (!hits[0].admitted).then_some(0)
+                }
+                _ => self.control.hit_all(&charges, now, &mut hits).err(),
+            };
+            for (limit, key) in some.iter().filter(|_| way != Way::Both) {
+                self.tally.counted_alone(limit, key, 1, now);
             }
-            if !hit.admitted {
-                return Some((id, hit.retry_after(now)));
+            if let Some(index) = refused {
+                return Some((charges[index].limit.id, hits.last().expect("the refused hit").retry_after(now)));
             }
         }
         None
@@ -156,9 +173,10 @@ proptest! {
     #[test]
     fn no_count_is_lost_or_made_up(
         strategy in prop_oneof![Just("fixed-window"), Just("moving-window"), Just("sliding-window-counter")],
+        charge in prop_oneof![Just("sequential"), Just("atomic")],
         requests in requests(),
     ) {
-        let mut sides = Sides::new(strategy);
+        let mut sides = Sides::new(strategy, charge);
         let mut now = BEGIN;
         for (way, who, gap) in requests {
             now += gap;
