@@ -5,8 +5,10 @@ A small service's seam with real files, for tests of the binding and for journey
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +122,12 @@ def make_service(tmp_path: Path) -> Callable[[str], Service]:
 @pytest.fixture(name="until")
 def until_fixture() -> Callable[[Callable[[], Any]], Any]:
     return until
+
+
+@pytest.fixture
+def table() -> Iterator[str]:
+    """The name of a shared table for storages of `limits`, whose file is removed at the end."""
+    name = f"test-{uuid.uuid4().hex}"
+    yield name
+    for file in Path("/dev/shm").glob(f"crossfade-{os.getuid()}-limits.{name}*"):
+        file.unlink()

@@ -225,15 +225,30 @@ class Storage:
     """
     Counts for the strategies of the library `limits`, which calls these methods as it calls those of its own storages.
 
-    `max_keys`: the most keys that each strategy has counts for. Time is what `time.time()` says, so whoever sets that
-    sets this too. No method releases the interpreter: each takes less than switching threads would.
+    Without a name in this process's memory, where `max_keys` is the most keys that each strategy has counts for. With
+    one in a table for all processes of this user on this host, made when it is not there: `max_keys` is the most keys
+    that it counts, `ring_bytes` what it has for entries of moving windows, and `on_full` what a key gets that finds no
+    room: "share" (it is counted together with others), "admit" or "reject". Raises OSError where the table cannot be
+    used.
+
+    Time is what `time.time()` says, so whoever sets that sets this too. No method releases the interpreter: each takes
+    less than switching threads would.
     """
-    def __new__(cls, /, *, max_keys: SupportsIndex) -> Storage: ...
+    def __new__(
+        cls,
+        /,
+        *,
+        max_keys: SupportsIndex,
+        name: str | None = None,
+        ring_bytes: SupportsIndex = 0,
+        on_full: str = "share",
+    ) -> Storage: ...
     def acquire_entry(self, /, key: str, limit: int, expiry: int, amount: int = ...) -> bool:
         """
         Takes `amount` entries of a moving window if `limit` allows it, and gives whether it did.
 
-        Raises ValueError for a limit above 1,048,576, because each entry is kept.
+        Raises ValueError for a limit above what can be kept, because each entry is: 1,048,576, or in a shared table what
+        `ring_bytes` has room for.
         """
     def acquire_sliding_window_entry(self, /, key: str, limit: int, expiry: int, amount: int = ...) -> bool:
         """
@@ -254,7 +269,8 @@ class Storage:
     @property
     def evicted_live(self, /) -> int:
         """
-        How many counts were given up while they still counted, because there were more than `max_keys`.
+        How many counts were given up while they still counted, because there were more than `max_keys`; by all
+        processes where the table is shared.
         """
     def get(self, /, key: str) -> int:
         """
@@ -274,16 +290,24 @@ class Storage:
         """
     def held(self, /) -> tuple[list[Any], list[Any], list[Any]]:
         """
-        All counts, as plain values to pickle.
+        All counts of this process's memory, as plain values to pickle; of a shared table nothing: whoever unpickles joins
+        it.
         """
     def incr(self, /, key: str, expiry: float, amount: int = ...) -> int:
         """
         Adds to a counter, and gives what it is then. At nothing it begins, and lasts `expiry` seconds.
         """
+    @property
+    def opened(self, /) -> str | None:
+        """
+        How a shared table came to be open: "joined", "made", or why one that was there was replaced by an empty one:
+        "boot" (the machine was started again), "version" (another crossfade wrote it) or "sizes" (it has another
+        `max_keys` or `ring_bytes`). None for this process's memory.
+        """
     def reset(self, /) -> int:
         """
-        Forgets everything, and gives how many keys that were: those of counters or those of moving windows, whichever
-        are more.
+        Forgets everything, of all processes where the table is shared, and gives how many keys that were; in this
+        process's memory those of counters or those of moving windows, whichever are more.
         """
     def take(self, /, held: tuple[list[Any], list[Any], list[Any]]) -> None:
         """

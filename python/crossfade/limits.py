@@ -4,9 +4,10 @@ crossfade as a storage of the library `limits`: with this module imported, `cros
 Services with Flask-Limiter, slowapi or `limits` itself change the URI; limits, strategies and keys stay theirs.
 
 - `crossfade://` counts in this process's memory, as `memory://` does.
-- `async+crossfade://` is the same for `limits.aio`.
+- `crossfade+shm://NAME?scope=host` counts in one table for all processes of this user on this host.
+- `async+crossfade://` and `async+crossfade+shm://NAME?scope=host` are the same for `limits.aio`.
 
-After `?`, or as `storage_options`: `max_keys`. See docs/limits.md.
+After `?`, or as `storage_options`: `max_keys`, and for a shared table `ring_bytes` and `on_full`. See docs/limits.md.
 """
 
 from __future__ import annotations
@@ -33,10 +34,22 @@ OPERATIONS = (
 )
 
 
+REPLACED = {
+    "boot": "the machine was started again",
+    "version": "another version of crossfade made it",
+    "sizes": "it had another max_keys or ring_bytes: processes that have it open still count there",
+}
+
+
 def open_counts(place: Place) -> Native:
     """The native counts of a place. Who counts together is logged: another URI can change it."""
-    native = Native(max_keys=place.max_keys)
+    if place.shared is None:
+        native = Native(max_keys=place.max_keys)
+    else:
+        native = Native(name=place.shared, max_keys=place.max_keys, ring_bytes=place.ring_bytes, on_full=place.on_full)
     logger.info("limits count in %s", place)
+    if why := REPLACED.get(native.opened or ""):
+        logger.warning("%s begins empty: there was a table, but %s", place, why)
     return native
 
 
@@ -49,10 +62,10 @@ class CrossfadeStorage(
     """
     Counts for the strategies of `limits`, answered as its `MemoryStorage` answers.
 
-    Pickled, a storage takes the counts of its process's memory along.
+    Pickled, a storage takes the counts of its process's memory along; one over a shared table joins that table.
     """
 
-    STORAGE_SCHEME = ["crossfade"]  # noqa: RUF012 - the library declares it
+    STORAGE_SCHEME = ["crossfade", "crossfade+shm"]  # noqa: RUF012 - the library declares it
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: float | str | bool) -> None:
         """
@@ -126,7 +139,7 @@ class AsyncCrossfadeStorage(
     The same for the strategies of `limits.aio`. Nothing is ever waited for: each answer is there at once.
     """
 
-    STORAGE_SCHEME = ["async+crossfade"]  # noqa: RUF012
+    STORAGE_SCHEME = ["async+crossfade", "async+crossfade+shm"]  # noqa: RUF012
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: float | str | bool) -> None:
         """

@@ -12,6 +12,7 @@ import argparse
 import itertools
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from time import perf_counter_ns
@@ -65,38 +66,28 @@ def through(limiter: Any) -> Callable[[str], Hit]:
 def others() -> dict[str, Callable[[str], Hit]]:
     """Other libraries over their own memory, where they are installed."""
     made: dict[str, Callable[[str], Hit]] = {}
-    try:
-        from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate, RateItem  # noqa: F401
-    except ImportError:
-        pass
-    else:
+    with suppress(ImportError):
+        from pyrate_limiter import Duration, Limiter, Rate
 
+        # Starts a thread for each limiter, and a limiter has one bucket: so it is one key in all columns.
         def pyrate(rate: str) -> Hit:
-            amount = parse(rate).amount
-            buckets: dict[str, Any] = {}
+            limiter = Limiter(Rate(parse(rate).amount, Duration.DAY))
+            return lambda key: limiter.try_acquire(key, blocking=False)
 
-            def hit(key: str) -> object:
-                bucket = buckets.get(key)
-                if bucket is None:
-                    bucket = buckets[key] = Limiter(Rate(amount, Duration.DAY))
-                return bucket.try_acquire(key, blocking=False)
-
-            return hit
-
-        made["pyrate-limiter, memory, a limiter for each key"] = pyrate
-    try:
+        made["pyrate-limiter, memory, one bucket"] = pyrate
+    with suppress(ImportError):
         from throttled import RateLimiterType, Throttled, rate_limiter, store
-    except ImportError:
-        return made
-    for kind in (RateLimiterType.FIXED_WINDOW, RateLimiterType.SLIDING_WINDOW, RateLimiterType.GCRA):
 
-        def throttled(rate: str, kind: Any = kind) -> Hit:
-            amount = parse(rate).amount
-            quota = rate_limiter.per_day(amount, burst=amount)
-            kept = store.MemoryStore(options={"MAX_SIZE": 1 << 20})
-            return Throttled(using=kind.value, quota=quota, store=kept).limit
+        def throttled(kind: str) -> Callable[[str], Hit]:
+            def under(rate: str) -> Hit:
+                amount = parse(rate).amount
+                kept = store.MemoryStore(options={"MAX_SIZE": 1 << 20})
+                return Throttled(using=kind, quota=rate_limiter.per_day(amount, burst=amount), store=kept).limit
 
-        made[f"throttled-py, memory, {kind.value.replace('_', ' ')}"] = throttled
+            return under
+
+        for kind in (RateLimiterType.FIXED_WINDOW, RateLimiterType.SLIDING_WINDOW, RateLimiterType.GCRA):
+            made[f"throttled-py, memory, {kind.value}"] = throttled(kind.value)
     return made
 
 

@@ -42,6 +42,13 @@ def test_the_schemes_are_registered() -> None:
         ("crossfade://?max_keys=5", {"max_keys": 6}, "the URI says max_keys=5, the storage's options say 6"),
         ("crossfade://?max_keys=5&max_keys=6", {}, "says max_keys twice"),
         ("crossfade://?scope=host", {}, "it counts for each worker, not host"),
+        ("crossfade+shm://orders", {}, r"say \?scope=host in it\. .* one counter per key in each worker process"),
+        ("crossfade+shm://orders?scope=worker", {}, "it counts for each host, not worker"),
+        ("crossfade+shm://?scope=host", {}, "a shared table has a name"),
+        ("crossfade+shm://../x?scope=host", {}, "a shared table has a name"),
+        ("crossfade+shm://orders?scope=host&on_full=perhaps", {}, "on_full=perhaps: there are share, admit, reject"),
+        ("crossfade+shm://orders?scope=host&ring_bytes=1TB", {}, "ring_bytes=1TB: it is a number of bytes, or a size"),
+        ("async+crossfade+shm://orders", {}, r"say \?scope=host"),
     ],
 )
 def test_a_wrong_uri_says_what_to_write(uri: str, options: dict[str, object], said: str) -> None:
@@ -148,9 +155,7 @@ def test_a_limit_that_cannot_be_kept_is_an_error() -> None:
     A moving window keeps every entry, so there is a largest; the error names the limit and what to take instead.
     """
     storage = CrossfadeStorage()
-    with pytest.raises(
-        ValueError, match=r'"1048577 per 60 second" cannot be a moving window: .* 1048576; take a fixed'
-    ):
+    with pytest.raises(ValueError, match=r'"1048577 per 60 second" cannot be a moving window: .* 1048576; lower its'):
         storage.acquire_entry("k", 1_048_577, 60)
     with pytest.raises(ValueError, match="a window of 0 seconds"):
         storage.get_sliding_window("k", 0)

@@ -27,7 +27,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 REQUESTS = 600
-URIS = ["crossfade://"]
+URIS = ["crossfade://", "crossfade+shm://{}?scope=host&max_keys=10000"]
 
 Answer = tuple[str, tuple[tuple[str, str], ...], bytes]  # status, headers, body
 App = Callable[[str, str], Answer]  # path and client
@@ -130,13 +130,13 @@ async def asgi(app: Any, path: str, who: str) -> Answer:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("app", [flask_app, slow_app])
 def test_only_the_uri_changes(
-    app: Callable[[str, str], tuple[App, Any]], strategy: str, uri: str, clock: Clock
+    app: Callable[[str, str], tuple[App, Any]], strategy: str, uri: str, clock: Clock, table: str
 ) -> None:
     """
     Status, every header and the body of every answer are those over memory://.
     """
     control, memory = app("memory://", strategy)
-    candidate, _ = app(uri, strategy)
+    candidate, _ = app(uri.format(table), strategy)
     chance, seen = random.Random(f"{app.__name__} {strategy}"), set()
     for _ in range(REQUESTS):
         clock.now += chance.choice([0, 0, 2.0**-22, chance.random() / 5, chance.random() * 3])

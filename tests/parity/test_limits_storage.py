@@ -87,18 +87,24 @@ def settle(storage: MemoryStorage, operation: Operation, now: float) -> None:
         del entries[sum(entry.atime == horizon for entry in entries) :]
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
-def test_the_strategies_answer_as_over_memory(name: str, clock: Clock) -> None:
+PLACES = [("crossfade://", name) for name in STRATEGIES]
+PLACES += [("crossfade+shm://{}?scope=host", name) for name in STRATEGIES]
+
+
+@pytest.mark.parametrize(("uri", "name"), PLACES)
+def test_the_strategies_answer_as_over_memory(uri: str, name: str, clock: Clock, table: str) -> None:
     """
     Whatever is asked, in whatever rhythm: hits, tests, stats and clears have the answers of MemoryStorage.
     """
     seen = set()
     for operations in episodes(name, clock):
         memory = MemoryStorage()
-        control, candidate = STRATEGIES[name](memory), STRATEGIES[name](CrossfadeStorage("crossfade://"))
+        storage = CrossfadeStorage(uri.format(table), max_keys=1_000)
+        storage.reset()
+        control, candidate = STRATEGIES[name](memory), STRATEGIES[name](storage)
         for operation in operations:
-            if name == "sliding-window-counter" and operation[3] < 0:
-                continue  # see test_a_sliding_window_gives_back
+            if operation[3] < 0 and name != "moving-window" and (name == "sliding-window-counter" or "shm" in uri):
+                continue  # see test_a_negative_cost_stops_at_nothing
             settle(memory, operation, clock.now)
             expected = answer(control, operation)
             assert answer(candidate, operation) == expected, (operation, clock.now)
@@ -107,15 +113,19 @@ def test_the_strategies_answer_as_over_memory(name: str, clock: Clock) -> None:
     assert seen == {*itertools.product(["hit", "test"], [True, False]), ("stats", None), ("clear", None)}
 
 
-def test_a_sliding_window_gives_back(clock: Clock) -> None:
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [("crossfade://", "sliding-window-counter"), *(place for place in PLACES[3:] if place[1] != "moving-window")],
+)
+def test_a_negative_cost_stops_at_nothing(uri: str, name: str, clock: Clock, table: str) -> None:
     """
-    A cost below 0 takes back what the current window counts, as the original does; ours stops at nothing, and the
-    original goes on below it.
+    A cost below 0 takes back what is counted, as the original does; but a sliding window, and any count in a shared
+    table, stops at nothing, and the original goes on below it.
     """
     clock.now, item = 1_700_000_000.25, parse("5/minute")
-    control = STRATEGIES["sliding-window-counter"](MemoryStorage())
-    candidate = STRATEGIES["sliding-window-counter"](CrossfadeStorage())
-    for cost in (5, -1, -2, 4, 3, -3):
+    control = STRATEGIES[name](MemoryStorage())
+    candidate = STRATEGIES[name](CrossfadeStorage(uri.format(table), max_keys=1_000))
+    for cost in (5, -1, -2, 2, 1, -3):
         assert candidate.hit(item, cost=cost) == control.hit(item, cost=cost)
         assert candidate.get_window_stats(item) == control.get_window_stats(item)
     assert candidate.hit(item, cost=-7) and control.hit(item, cost=-7)

@@ -21,7 +21,13 @@ from typing import Any
 import pytest
 from crossfade.limits import AsyncCrossfadeStorage, CrossfadeStorage
 
-URIS = {"crossfade": "crossfade://"}
+TABLE = os.environ["CROSSFADE_TABLE"]
+"""Name of the shared table: of this run alone, which removes its file."""
+
+URIS = {"memory": "crossfade://", "shared": f"crossfade+shm://{TABLE}?scope=host&max_keys=100000"}
+NOT_SHARED = ("test_moving_window_huge_cost",)
+"""Tests that a shared table is no match for: a moving window of a million entries. It has 4,096 for each key."""
+
 TICK = 1e-6
 """What passes between two looks at the clock, in seconds."""
 
@@ -39,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     import tests.utils
 
     for prefix, schemes in (("", ""), ("async_", "async+")):
-        stored = [pytest.param(schemes + uri, {}, None, id=name) for name, uri in URIS.items()]
+        stored = [pytest.param(schemes + uri, {}, uri, id=name) for name, uri in URIS.items()]
         for group in ("all_storage", "moving_window_storage", "sliding_window_counter_storage"):
             setattr(tests.utils, prefix + group, pytest.mark.parametrize(("uri", "args", "fixture"), stored))
 
@@ -49,12 +55,27 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: objec
     ours: Any = AsyncCrossfadeStorage if asynchronous else CrossfadeStorage
     if name == "TestConcreteStorages":
         scheme = "async+" if asynchronous else ""
-        stored = [pytest.param(scheme + uri, {}, ours, None, id=name) for name, uri in URIS.items()]
+        stored = [pytest.param(scheme + uri, {}, ours, uri, id=name) for name, uri in URIS.items()]
         marks = [mark for mark in obj.pytestmark if mark.name != "parametrize"]  # type: ignore[attr-defined]
         listed = pytest.mark.parametrize(("uri", "args", "expected_instance", "fixture"), stored).mark
         obj.pytestmark = [*marks, listed]  # type: ignore[attr-defined]
     if name == "TestSerialization":
         sys.modules[obj.__module__].MemoryStorage = ours  # type: ignore[attr-defined]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def fits(item: pytest.Item) -> bool:
+        return not item.name.endswith("[shared]") or not item.name.startswith(NOT_SHARED)
+
+    config.hook.pytest_deselected(items=[item for item in items if not fits(item)])
+    items[:] = filter(fits, items)
+
+
+@pytest.fixture(autouse=True)
+def emptied(request: pytest.FixtureRequest) -> None:
+    """Empties the table before each test, as the library's own fixtures empty a Redis."""
+    if "shared" in request.node.name:
+        CrossfadeStorage(URIS["shared"]).reset()
 
 
 @pytest.hookimpl(tryfirst=True)

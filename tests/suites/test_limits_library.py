@@ -16,10 +16,10 @@ from suites.test_suites import brought
 
 FILES = ("test_storage.py", "test_strategy.py", "storage/test_memory.py", "integration/test_concurrency.py")
 FILES += ("aio/test_storage.py", "aio/test_strategy.py", "aio/storage/test_memory.py")
-TESTS = 115
+TESTS = 174
 
 
-def test_the_library_s_own_tests_pass(tmp_path: Path) -> None:
+def test_the_library_s_own_tests_pass(tmp_path: Path, table: str) -> None:
     """
     Every test of storages and strategies that the library runs over its memory passes over ours; none is left out.
     """
@@ -34,7 +34,7 @@ def test_the_library_s_own_tests_pass(tmp_path: Path) -> None:
     ran = subprocess.run(
         [*command, *(f"tests/{name}" for name in FILES)],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": f"{ROOT / 'tests'}:{tmp_path}"},
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'tests'}:{tmp_path}", "CROSSFADE_TABLE": table},
         capture_output=True,
         text=True,
         check=False,

@@ -1,10 +1,11 @@
 //! `Storage`: the operations of a storage of the library `limits`, without a Python frame.
 
 use crossfade_core::limit::rate::Unit;
-use crossfade_core::limit::{Rate, Strategy, sliding_window};
+use crossfade_core::limit::{Rate, sliding_window};
 use crossfade_store::memory::{Held, MemoryStorage};
-use crossfade_store::storage::{self, Counter};
-use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
+use crossfade_store::shared::{OnFull, Opened, Options, Outdated, SharedStorage, path_of};
+use crossfade_store::storage::{self, Counter, TooLong};
+use pyo3::exceptions::{PyOSError, PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -13,12 +14,23 @@ use crate::guard::{self, guarded, may_panic};
 
 /// Counts for the strategies of the library `limits`, which calls these methods as it calls those of its own storages.
 ///
-/// `max_keys`: the most keys that each strategy has counts for. Time is what `time.time()` says, so whoever sets that
-/// sets this too. No method releases the interpreter: each takes less than switching threads would.
+/// Without a name in this process's memory, where `max_keys` is the most keys that each strategy has counts for. With
+/// one in a table for all processes of this user on this host, made when it is not there: `max_keys` is the most keys
+/// that it counts, `ring_bytes` what it has for entries of moving windows, and `on_full` what a key gets that finds no
+/// room: "share" (it is counted together with others), "admit" or "reject". Raises OSError where the table cannot be
+/// used.
+///
+/// Time is what `time.time()` says, so whoever sets that sets this too. No method releases the interpreter: each takes
+/// less than switching threads would.
 #[pyclass(module = "crossfade._core", frozen)]
 pub struct Storage {
-    counts: MemoryStorage,
+    place: Place,
     time: Py<PyModule>,
+}
+
+enum Place {
+    Memory(MemoryStorage),
+    Shared(SharedStorage),
 }
 
 /// What a pickled storage holds, as Python writes it down: counters (key, expiry, count), moving windows (key, amount,
@@ -28,22 +40,63 @@ type Plain = (Vec<(Vec<u8>, f64, i64)>, Vec<(Vec<u8>, u64, u64, Vec<f64>)>, Vec<
 impl Storage {
     /// Runs one operation at the present time. A panic of ours is an exception that the service expects of a storage.
     fn ask<T>(&self, py: Python<'_>, operation: impl FnOnce(&dyn storage::Storage, f64) -> T) -> PyResult<T> {
-        let now = self.time.bind(py).call_method0(intern!(py, "time"))?.extract()?;
+        let now = self.now(py)?;
         guarded(|| {
             may_panic("storage");
-            operation(&self.counts, now)
+            match &self.place {
+                Place::Memory(counts) => operation(counts, now),
+                Place::Shared(counts) => operation(counts, now),
+            }
         })
         .ok_or_else(|| PyRuntimeError::new_err(format!("crossfade's storage failed: {}", guard::message())))
     }
+
+    fn now(&self, py: Python<'_>) -> PyResult<f64> {
+        self.time.bind(py).call_method0(intern!(py, "time"))?.extract()
+    }
+}
+
+/// The table of that name, apart from the tables of policies: a reset forgets all that is in one.
+fn shared(name: &str, keys: u64, ring_bytes: u64, on_full: &str) -> PyResult<SharedStorage> {
+    let on_full = match on_full {
+        "share" => OnFull::Share,
+        "admit" => OnFull::Admit,
+        "reject" => OnFull::Reject,
+        _ => return Err(PyValueError::new_err(format!("on_full {on_full}: there are share, admit and reject"))),
+    };
+    path_of(&format!("limits.{name}"))
+        .and_then(|path| SharedStorage::open(&path, &Options { keys, ring_bytes, on_full }))
+        .map_err(|error| PyOSError::new_err(error.to_string()))
 }
 
 #[pymethods]
 impl Storage {
     #[new]
-    #[pyo3(signature = (*, max_keys))]
-    fn new(py: Python<'_>, max_keys: usize) -> PyResult<Self> {
+    #[pyo3(signature = (*, max_keys, name=None, ring_bytes=0, on_full="share"))]
+    fn new(py: Python<'_>, max_keys: usize, name: Option<&str>, ring_bytes: u64, on_full: &str) -> PyResult<Self> {
         guard::install_hook();
-        Ok(Self { counts: MemoryStorage::new(max_keys), time: py.import("time")?.unbind() })
+        let place = match name {
+            None => Place::Memory(MemoryStorage::new(max_keys)),
+            Some(name) => Place::Shared(shared(name, max_keys as u64, ring_bytes, on_full)?),
+        };
+        Ok(Self { place, time: py.import("time")?.unbind() })
+    }
+
+    /// How a shared table came to be open: "joined", "made", or why one that was there was replaced by an empty one:
+    /// "boot" (the machine was started again), "version" (another crossfade wrote it) or "sizes" (it has another
+    /// `max_keys` or `ring_bytes`). None for this process's memory.
+    #[getter]
+    fn opened(&self) -> Option<&'static str> {
+        match &self.place {
+            Place::Memory(_) => None,
+            Place::Shared(counts) => Some(match counts.opened() {
+                Opened::Joined => "joined",
+                Opened::Made => "made",
+                Opened::Replaced(Outdated::Boot) => "boot",
+                Opened::Replaced(Outdated::Version) => "version",
+                Opened::Replaced(Outdated::Sizes) => "sizes",
+            }),
+        }
     }
 
     /// Adds to a counter, and gives what it is then. At nothing it begins, and lasts `expiry` seconds.
@@ -69,10 +122,10 @@ impl Storage {
         true
     }
 
-    /// Forgets everything, and gives how many keys that were: those of counters or those of moving windows, whichever
-    /// are more.
+    /// Forgets everything, of all processes where the table is shared, and gives how many keys that were; in this
+    /// process's memory those of counters or those of moving windows, whichever are more.
     fn reset(&self, py: Python<'_>) -> PyResult<u64> {
-        self.ask(py, |counts, _| counts.reset())
+        self.ask(py, |counts, now| counts.reset(now))
     }
 
     /// Forgets a key's counter and moving window.
@@ -83,7 +136,8 @@ impl Storage {
 
     /// Takes `amount` entries of a moving window if `limit` allows it, and gives whether it did.
     ///
-    /// Raises ValueError for a limit above 1,048,576, because each entry is kept.
+    /// Raises ValueError for a limit above what can be kept, because each entry is: 1,048,576, or in a shared table what
+    /// `ring_bytes` has room for.
     #[pyo3(signature = (key: "str", limit: "int", expiry: "int", amount: "int"=Whole(1)))]
     fn acquire_entry(
         &self,
@@ -93,15 +147,17 @@ impl Storage {
         expiry: Whole,
         amount: Whole,
     ) -> PyResult<bool> {
-        let rate = moving(limit, expiry)?;
-        self.ask(py, |counts, now| amount.0 <= limit.0 && counts.acquire_moving(key.bytes(), &rate, amount.0, now))
+        let rate = rate(limit, expiry)?;
+        let cost = if amount.0 > limit.0 { i64::MAX } else { amount.0 };
+        self.ask(py, |counts, now| counts.acquire_moving(key.bytes(), &rate, cost, now))?
+            .map_err(|why| refused(&rate, &why))
     }
 
     /// Start of a moving window, in seconds since the epoch, and how many entries it has.
     #[pyo3(signature = (key: "str", limit: "int", expiry: "int"))]
     fn get_moving_window(&self, py: Python<'_>, key: Key<'_>, limit: Whole, expiry: Whole) -> PyResult<(f64, u64)> {
-        let rate = moving(limit, expiry)?;
-        self.ask(py, |counts, now| counts.moving(key.bytes(), &rate, now))
+        let rate = rate(limit, expiry)?;
+        self.ask(py, |counts, now| counts.moving(key.bytes(), &rate, now))?.map_err(|why| refused(&rate, &why))
     }
 
     /// Adds to a sliding window if `limit` allows it, and gives whether it did.
@@ -133,16 +189,24 @@ impl Storage {
         self.ask(py, |counts, _| counts.clear_sliding(key.bytes(), length))
     }
 
-    /// How many counts were given up while they still counted, because there were more than `max_keys`.
+    /// How many counts were given up while they still counted, because there were more than `max_keys`; by all
+    /// processes where the table is shared.
     #[getter]
     fn evicted_live(&self) -> u64 {
-        self.counts.evicted_live()
+        match &self.place {
+            Place::Memory(counts) => counts.evicted_live(),
+            Place::Shared(counts) => counts.evicted_live(),
+        }
     }
 
-    /// All counts, as plain values to pickle.
+    /// All counts of this process's memory, as plain values to pickle; of a shared table nothing: whoever unpickles joins
+    /// it.
     #[pyo3(signature = () -> "tuple[list[Any], list[Any], list[Any]]")]
     fn held(&self) -> Plain {
-        let Held { counters, logs, pairs } = self.counts.held();
+        let Held { counters, logs, pairs } = match &self.place {
+            Place::Memory(counts) => counts.held(),
+            Place::Shared(_) => Held::default(),
+        };
         (
             counters.into_iter().map(|(key, Counter { expiry, count })| (key, expiry, count)).collect(),
             logs.into_iter().map(|(key, rate, stamps)| (key, rate.amount, rate.window(), stamps)).collect(),
@@ -168,8 +232,9 @@ impl Storage {
                 })
                 .collect(),
         };
-        let now = self.time.bind(py).call_method0(intern!(py, "time"))?.extract()?;
-        self.counts.take(held, now);
+        if let Place::Memory(counts) = &self.place {
+            counts.take(held, self.now(py)?);
+        }
         Ok(())
     }
 }
@@ -233,13 +298,6 @@ fn rate(limit: Whole, expiry: Whole) -> PyResult<Rate> {
     Ok(Rate { amount: limit.0.max(0) as u64, multiples: seconds(expiry)?, unit: Unit::Second })
 }
 
-/// The limit of a moving window, which keeps each entry.
-fn moving(limit: Whole, expiry: Whole) -> PyResult<Rate> {
-    let rate = rate(limit, expiry)?;
-    Strategy::MovingWindow.check(&rate).map_err(|error| {
-        PyValueError::new_err(format!(
-            "the limit \"{rate}\" cannot be a moving window: {error}; take a fixed window or a sliding window counter"
-        ))
-    })?;
-    Ok(rate)
+fn refused(rate: &Rate, why: &TooLong) -> PyErr {
+    PyValueError::new_err(format!("the limit \"{rate}\" cannot be a moving window: {}", why.0))
 }

@@ -4,6 +4,7 @@
 //! decision for a fixed window is the caller's. Time is `time.time()`, in seconds.
 
 use crossfade_core::limit::Rate;
+use crossfade_core::limit::rate::Unit;
 use crossfade_core::limit::sliding_window::Counters;
 
 /// The storage operations of `limits` 5.8, answered as its `MemoryStorage` answers. A counter and a log may have the same
@@ -19,10 +20,18 @@ pub trait Storage: Send + Sync {
     fn expiry(&self, key: &[u8], now: f64) -> f64;
 
     /// Puts `cost` stamps into a log unless more than the rate's amount were then in its window; says whether it did.
-    fn acquire_moving(&self, key: &[u8], rate: &Rate, cost: i64, now: f64) -> bool;
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`]: it cannot keep that many.
+    fn acquire_moving(&self, key: &[u8], rate: &Rate, cost: i64, now: f64) -> Result<bool, TooLong>;
 
     /// The oldest stamp in the window of a log, and how many there are.
-    fn moving(&self, key: &[u8], rate: &Rate, now: f64) -> (f64, u64);
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`]: it cannot keep as many as the rate's amount.
+    fn moving(&self, key: &[u8], rate: &Rate, now: f64) -> Result<(f64, u64), TooLong>;
 
     /// Adds `cost` to the current window's counter unless the weighted count were then above the rate's amount; says
     /// whether it did. A cost below 0 takes back at most what that counter has.
@@ -37,9 +46,13 @@ pub trait Storage: Send + Sync {
     /// Forgets a key's sliding window of `length` seconds.
     fn clear_sliding(&self, key: &[u8], length: u64);
 
-    /// Forgets everything, and says how many counters or logs that were, whichever is more.
-    fn reset(&self) -> u64;
+    /// Forgets everything, and says how many keys that were.
+    fn reset(&self, now: f64) -> u64;
 }
+
+/// A moving window has more stamps than a storage can keep. Says why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooLong(pub String);
 
 /// A counter of [`Storage`]. The default is one that was never there.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -76,6 +89,15 @@ pub(crate) fn amount_in(key: &[u8]) -> Option<u64> {
     std::str::from_utf8(amount).ok()?.parse().ok()
 }
 
+/// The limit that a key of `limits` ends with, in seconds; `None` where its unit is the service's own.
+pub(crate) fn rate_in(key: &[u8]) -> Option<Rate> {
+    let mut ends = key.rsplit(|&byte| byte == b'/').map(std::str::from_utf8);
+    let unit = Unit::named(ends.next()?.ok()?)?;
+    let multiples: u64 = ends.next()?.ok()?.parse().ok()?;
+    let length = unit.seconds().checked_mul(multiples)?;
+    Some(Rate { amount: amount_in(key)?, multiples: length, unit: Unit::Second })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,5 +128,10 @@ mod tests {
         ] {
             assert_eq!(amount_in(key.as_bytes()), amount, "{key}");
         }
+        let rate = |key: &str| rate_in(key.as_bytes()).map(|rate| (rate.amount, rate.window()));
+        assert_eq!(rate("LIMITER/u/i/2/3/minute"), Some((2, 180)));
+        assert_eq!(rate("LIMITER/2/1/fortnight"), None);
+        assert_eq!(rate("LIMITER/2/99999999999999999999/day"), None);
+        assert_eq!(rate("LIMITER/2/9999999999999999999/day"), None);
     }
 }

@@ -59,7 +59,8 @@ impl Unit {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    /// The unit of that name, in the singular or the plural, without case.
+    pub fn named(name: &str) -> Option<Self> {
         let singular = name.strip_suffix(['s', 'S']).unwrap_or(name);
         Self::ALL.into_iter().find(|unit| unit.name().eq_ignore_ascii_case(singular))
     }

@@ -3,12 +3,12 @@
 use crossfade_core::limit::moving_window::Log;
 use crossfade_core::limit::rate::Unit;
 use crossfade_core::limit::sliding_window::{self, Counters};
-use crossfade_core::limit::{Rate, moving_window};
+use crossfade_core::limit::{Rate, Strategy, moving_window};
 
 use super::ring::Ring;
 use super::shards::Shards;
 use super::table::{Entry, Judge, Table};
-use crate::storage::{Counter, Storage, amount_in};
+use crate::storage::{Counter, Storage, TooLong, amount_in};
 
 /// Counts in this process's memory, as `limits.storage.MemoryStorage` has them; but bounded, and without a thread.
 ///
@@ -186,6 +186,12 @@ fn under(length: u64) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
+fn check(rate: &Rate) -> Result<(), TooLong> {
+    Strategy::MovingWindow
+        .check(rate)
+        .map_err(|error| TooLong(format!("{error}; lower its rate, or use a sliding window counter")))
+}
+
 impl Storage for MemoryStorage {
     fn incr(&self, key: &[u8], length: f64, amount: i64, now: f64) -> i64 {
         self.counters.step(0, key, now, Counter::default(), |counter| {
@@ -202,16 +208,18 @@ impl Storage for MemoryStorage {
         self.counters.look(0, key, |counter| counter.expiry.max(now)).unwrap_or(now)
     }
 
-    fn acquire_moving(&self, key: &[u8], rate: &Rate, cost: i64, now: f64) -> bool {
-        let Ok(cost) = u64::try_from(cost) else { return true };
-        self.logs.step(0, key, now, Stamps { rate: *rate, ring: Ring::default() }, |log| {
+    fn acquire_moving(&self, key: &[u8], rate: &Rate, cost: i64, now: f64) -> Result<bool, TooLong> {
+        check(rate)?;
+        let Ok(cost) = u64::try_from(cost) else { return Ok(true) };
+        Ok(self.logs.step(0, key, now, Stamps { rate: *rate, ring: Ring::default() }, |log| {
             log.rate = *rate;
             moving_window::hit(&mut log.ring, rate, cost, now)
-        })
+        }))
     }
 
-    fn moving(&self, key: &[u8], rate: &Rate, now: f64) -> (f64, u64) {
-        self.logs.look(0, key, |log| moving_window::window(&log.ring, rate, now)).unwrap_or((now, 0))
+    fn moving(&self, key: &[u8], rate: &Rate, now: f64) -> Result<(f64, u64), TooLong> {
+        check(rate)?;
+        Ok(self.logs.look(0, key, |log| moving_window::window(&log.ring, rate, now)).unwrap_or((now, 0)))
     }
 
     fn acquire_sliding(&self, key: &[u8], rate: &Rate, cost: i64, now: f64) -> bool {
@@ -238,7 +246,7 @@ impl Storage for MemoryStorage {
         self.pairs.remove(under(length), key);
     }
 
-    fn reset(&self) -> u64 {
+    fn reset(&self, _: f64) -> u64 {
         (self.counters.reset() + self.pairs.reset()).max(self.logs.reset())
     }
 }

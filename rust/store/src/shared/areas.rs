@@ -49,6 +49,23 @@ impl Shared {
         Ok(())
     }
 
+    /// Whether there are rings for the moving window `limit`, or room for some, which is taken then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::reserve`].
+    pub(super) fn check_rings(&self, path: &Path, limit: &Limit) -> Result<(), Error> {
+        let (length, most) = (limit.rate.amount.max(1), ring::MAX_LEN);
+        if length > most {
+            return Err(Problem::Window { amount: length, most }.of(path));
+        }
+        if self.areas_of(&self.listed(limit)).is_none() {
+            let needed = area::bytes(length) * FEWEST;
+            return Err(Problem::Rings { length, bytes: self.layout.ring_bytes, needed }.of(path));
+        }
+        Ok(())
+    }
+
     /// Where a limit's keys are. `None`: there is no room for rings of its length.
     #[inline]
     pub(crate) fn areas_of(&self, listed: &Listed) -> Option<Both<'_>> {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `limiter` | what a service sees: hits, and all else that a limiter does |
 //! | `handover` | one key's count from and to another store |
+//! | `storage` | what the library `limits` sees of one |
 //! | `table` | finding a key's count, changing it, and who gets no room |
 //! | `area` | slots of one kind, and what is done to one of them |
 //! | `areas` | which slots a limit counts in |
@@ -40,6 +41,7 @@ mod ring;
 mod rings;
 #[cfg(test)]
 mod stop;
+mod storage;
 mod table;
 mod token;
 mod word;
@@ -58,6 +60,7 @@ use crate::memory::count::Count;
 pub use counters::Stats;
 pub use error::{Error, Problem};
 pub use file::{Opened, Outdated, path_of};
+pub use storage::SharedStorage;
 
 /// One key's count, wherever it is kept.
 pub(crate) type Counted<'a> = Count<ring::View<'a, AtomicU64>>;
