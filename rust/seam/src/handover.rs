@@ -42,6 +42,9 @@ const SLACK: u64 = 1_000_000;
 const OVER: u64 = 0;
 const UNSET: u64 = u64::MAX;
 
+/// Counts by limit and key; `None`: nothing was counted.
+type Waiting = HashMap<(LimitId, Box<[u8]>), Option<KeyState>>;
+
 /// What is known of all keys together: mostly, that there is nothing to hand over.
 #[derive(Debug, Default)]
 pub(crate) struct Handover {
@@ -54,7 +57,7 @@ pub(crate) struct Handover {
     /// No key is ahead from then on, in microseconds since the epoch.
     ahead_until: AtomicU64,
     /// Counts of keys that were ahead as they were before a request that both sides count.
-    waiting: Mutex<HashMap<(LimitId, Box<[u8]>), Option<KeyState>>>,
+    waiting: Mutex<Waiting>,
     waits: AtomicUsize,
 }
 
@@ -250,7 +253,7 @@ impl Tally {
         of.shortness.alone.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<(LimitId, Box<[u8]>), Option<KeyState>>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.handover.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
