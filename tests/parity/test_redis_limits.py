@@ -176,7 +176,7 @@ def test_gcra_is_exact_in_lua(burst: int, server: Server) -> None:
     control, seen = Cells(burst), set()
     strategy = f"gcra:{burst}"
     with Store(server.port, PATIENT) as store:
-        for number in range(40):
+        for number in range(15):
             control.begin()
             server.client.flushall()
             for operation in Episode(strategy, number).operations():
