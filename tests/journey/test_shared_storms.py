@@ -36,7 +36,7 @@ WORKERS = 8
 KILLS = 0.05
 """Seconds between two kills."""
 
-TURN = 3
+TURN = 20 if LONG else 3
 """Kills in one turn of the clock."""
 
 STRATEGIES = {"fixed-window": 0, "moving-window": 0, "sliding-window-counter": 0, "gcra": 40}
