@@ -35,6 +35,24 @@ Version of the metadata by which telephone numbers are read as dialled in a regi
 """
 
 @final
+class Bell:
+    """
+    How an event loop hears that the store has answered. One for each loop.
+    """
+    def __new__(cls, /) -> Bell:
+        """
+        Raises OSError where the process has no descriptors left.
+        """
+    def fileno(self, /) -> int:
+        """
+        The descriptor that becomes readable; not to be read from.
+        """
+    def rung(self, /) -> list[int]:
+        """
+        The numbers of what was answered since the last call.
+        """
+
+@final
 class Decision:
     """
     What the candidate made of one request. Immutable.
@@ -129,7 +147,8 @@ class NativeSeam:
         Runs the candidate for one request at `now` (microseconds since the epoch) where the route's stage says so.
 
         Low four bits: 0 not run, 1 accepted unchanged, 2 accepted with something to tell, 3 refused, 4 unsupported,
-        5 failed; plus 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be
+        5 failed, 6 the store has to be asked for what is `pending`, 7 the same once the control has run and its hits
+        are known; plus 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be
         recorded, and 128 since this request more of the route's traffic is outside the grammar than its cap allows.
         """
     def decision(self, /) -> Decision | None:
@@ -140,6 +159,21 @@ class NativeSeam:
     def flush(self, /, seconds: SupportsFloat | SupportsIndex) -> bool:
         """
         Writes out what the emitter holds; waits for it at most `seconds`. For tests and the end of a process.
+        """
+    def go_on(
+        self,
+        /,
+        pending: Pending,
+        scope: Any,
+        body: Any,
+        now: SupportsIndex,
+        charges: SupportsGetItem[int, tuple[str, bytes, SupportsIndex, bool, SupportsFloat | SupportsIndex | None]]
+        | None = None,
+    ) -> int:
+        """
+        Decides a request whose `pending` charges are answered; returns what `admit` does. `charges` are those that the
+        control's limiter answered, as (limit, key, cost, granted, seconds until its reset or None), where the control
+        ran first; None: the store's, and where it was not asked, the control judges alone.
         """
     def max_body(self, /, scope: Any) -> int | None:
         """
@@ -157,10 +191,15 @@ class NativeSeam:
         What is left of a limit for a key at `now`, and when it resets in seconds since the epoch; None: the policy has
         no such limit. Waits for a store that is asked, without the GIL.
         """
+    def pending(self, /) -> Pending | None:
+        """
+        What the last `admit` of this thread waits for, once: call it before anything else is awaited.
+        """
     def place(self, /, scope: Any) -> int:
         """
-        What to do with a request before its body is read: a sum of 1 (the seam decides) and 2 (the exchange is to be
-        recorded). 0: leave it alone; the control decides, and the candidate does not count it.
+        What to do with a request before its body is read: a sum of 1 (the seam decides), 2 (the exchange is to be
+        recorded) and 4 (the store is awaited). 0: leave it alone; the control decides, and the candidate does not count
+        it.
         """
     def problem_json(self, /, scope: Any) -> bool:
         """
@@ -218,6 +257,42 @@ class NativeSeam:
         """
         What this process knows: generation of the stage file, routes held at `shadow` for another build or policy,
         unusable files met, failures, and per route its stage and counters.
+        """
+    def store(self, /) -> tuple[str, str, str]:
+        """
+        Where the policy counts: its URL, its scope (`worker`, `host` or `fleet`), and how many counters one key has.
+        """
+
+@final
+class Pending:
+    """
+    A decision that the candidate began and that waits for the answers to its charges. Belongs to one request.
+    """
+    def ask(self, /, bell: Bell | None) -> int | None:
+        """
+        Asks the store; never waits. Returns the number by which `bell` names the answers, or None where they are there.
+        """
+    @property
+    def for_both(self, /) -> bool:
+        """
+        Whether the candidate's hits are the control's too: they count in the same counters.
+        """
+    def granted(self, /) -> list[tuple[str, bytes, int, bool]] | None:
+        """
+        What the candidate's hits were answered, as (limit, key, cost, granted), for a control that must not make them
+        again; None where it counts for itself.
+        """
+    def ready(self, /) -> bool:
+        """
+        Whether the answers are there; after the store's timeout they always are.
+        """
+    def seconds(self, /) -> float:
+        """
+        Seconds until the answers are there at the latest.
+        """
+    def wait(self, /) -> None:
+        """
+        Waits for the answers, at most the store's timeout. Others run meanwhile; not for an event loop.
         """
 
 @final

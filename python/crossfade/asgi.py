@@ -14,7 +14,7 @@ from crossfade._limit_headers import telling
 from crossfade._problems import problem
 from crossfade.observation import Outcome
 from crossfade.request import Request
-from crossfade.seam import DECIDES, PLACE_RECORDS, UNCHANGED, Seam
+from crossfade.seam import DECIDES, PLACE_AWAITS, PLACE_RECORDS, UNCHANGED, Seam
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -83,7 +83,10 @@ class CrossfadeMiddleware:
                 self.seam._native.pass_by(scope, request.body, time_ns() // 1000)
             await self._leave(place, scope, receive, send)
             return
-        outcome = await self.seam.admit_async(request) if control.is_async else self.seam.admit(request)
+        if control.is_async or place & PLACE_AWAITS:
+            outcome = await self.seam.admit_async(request)
+        else:
+            outcome = self.seam.admit(request)
         if outcome.limit_headers:
             send = telling(outcome.limit_headers, send)
         if outcome.kind == "accepted":

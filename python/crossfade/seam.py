@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import atexit
 import importlib.metadata
-import inspect
 import logging
 import os
 import weakref
@@ -16,9 +15,11 @@ from pathlib import Path
 from time import perf_counter_ns, time_ns
 from typing import Any
 
-from crossfade import _control_digest
-from crossfade._core import Decision, NativeSeam
+from crossfade import _asking, _control_digest
+from crossfade._control import Control
+from crossfade._core import Decision, NativeSeam, Pending
 from crossfade._counting import Counting
+from crossfade._decided import outcome_of
 from crossfade.observation import Observation, Observe, Outcome, Reject
 from crossfade.observe import _charges, _handover
 from crossfade.request import Request
@@ -29,6 +30,8 @@ _LOG = logging.getLogger("crossfade")
 SAME = 1
 CHANGED = 2
 REFUSED = 3
+ASKS = 6
+CONTROL_FIRST = 7
 CANDIDATE_ANSWERS = 16
 CONTROL_RUNS = 32
 RECORDS = 64
@@ -36,6 +39,7 @@ CROSSED_CAP = 128
 SAID = 15
 DECIDES = 1
 PLACE_RECORDS = 2
+PLACE_AWAITS = 4
 
 # What the candidate says when it has decided, and so has counted.
 _COUNTED = (SAME, CHANGED, REFUSED)
@@ -43,41 +47,10 @@ _COUNTED = (SAME, CHANGED, REFUSED)
 # What most requests of a live route get: nothing to compare, nothing to record, nothing changed.
 _SERVED_UNCHANGED = SAME | CANDIDATE_ANSWERS
 
+Counted = list[_charges.Granted] | None
+
 UNCHANGED = Outcome.accepted()
 """The outcome of an accepted request that goes on as it came."""
-
-
-class Control:
-    """
-    The existing function of one route, and how to read it. Strictly private.
-    """
-
-    __slots__ = ("function", "is_async", "observe", "reject", "wants_now")
-
-    def __init__(self, function: Callable[..., Any], observe: Observe | None, reject: Reject | None) -> None:
-        self.function = function
-        self.observe = observe
-        self.reject = reject
-        # An object's `__call__` may be what is async.
-        self.is_async = any(map(inspect.iscoroutinefunction, (function, getattr(function, "__call__", None))))  # noqa: B004
-        self.wants_now = _takes_now(function)
-
-    def call(self, request: Request, now: int) -> Any:
-        return self.function(request, now=now) if self.wants_now else self.function(request)
-
-    def read(self, returned: Any, error: Exception | None) -> Outcome:
-        """
-        The outcome of what the control returned or raised; raises for an exception that is no outcome.
-        """
-        if self.observe is not None:
-            outcome = self.observe(returned, error)
-        elif error is not None:
-            raise error
-        else:
-            outcome = returned
-        if not isinstance(outcome, Outcome):
-            raise TypeError(f"a control gives an Outcome, not {type(outcome).__name__}; bring an observe function")
-        return outcome if error is None else replace(outcome, exception=error)
 
 
 class Seam(Counting):
@@ -95,6 +68,10 @@ class Seam(Counting):
         self._version = version
         self._digest: str | None = None
         _handover.join(self)
+        self._is_silent = False
+        url, scope, counters = native.store()
+        if scope != "worker":
+            _LOG.info("limits count in %s: scope %s, a key has %s", url, scope, counters)
         if native.records:
             # The thread that writes ends with the process, and what it still holds would be lost.
             atexit.register(_flush_at_exit, weakref.ref(self))
@@ -172,25 +149,49 @@ class Seam(Counting):
         code = self._native_admit(request.scope, request.body, now)
         if code == _SERVED_UNCHANGED:
             return UNCHANGED
+        control, counted = None, None
+        if code & SAID >= ASKS:
+            pending = self._native.pending()
+            if pending is not None and self._asks(code, pending, request):
+                _asking.ask(pending)
+                counted = pending.granted()
+            else:
+                control = self._run(request, now, code)
+            code = self._go_on(pending, request, now, control)
+            if code == _SERVED_UNCHANGED:
+                return UNCHANGED
         if code & CROSSED_CAP:
             self._warn_of_cap(request)
         code, decision = self._decision(code)
-        control = self._run(request, now, code) if code & CONTROL_RUNS else None
+        if code & CONTROL_RUNS and control is None:
+            control = self._run(request, now, code, counted)
         return self._settle(request, now, code, decision, control)
 
     async def admit_async(self, request: Request) -> Outcome:
         """
-        As `admit`, for controls that are async.
+        As `admit`, for controls that are async and for event loops: a store that answers later is awaited.
         """
         now = time_ns() // 1000
         code = self._native_admit(request.scope, request.body, now)
         if code == _SERVED_UNCHANGED:
             return UNCHANGED
+        control, counted = None, None
+        if code & SAID >= ASKS:
+            pending = self._native.pending()
+            if pending is not None and self._asks(code, pending, request):
+                await _asking.ask_async(pending)
+                counted = pending.granted()
+            else:
+                control = await self._run_async(request, now, code)
+            code = self._go_on(pending, request, now, control)
+            if code == _SERVED_UNCHANGED:
+                return UNCHANGED
         if code & CROSSED_CAP:
             self._warn_of_cap(request)
         # Before anything is awaited: the next request of this thread writes over the last decision.
         code, decision = self._decision(code)
-        control = await self._run_async(request, now, code) if code & CONTROL_RUNS else None
+        if code & CONTROL_RUNS and control is None:
+            control = await self._run_async(request, now, code, counted)
         return self._settle(request, now, code, decision, control)
 
     def status(self) -> dict[str, Any]:
@@ -251,13 +252,40 @@ class Seam(Counting):
         decision = self._native.decision() if code & SAID else None
         return code if decision is not None else code & ~CANDIDATE_ANSWERS | CONTROL_RUNS, decision
 
+    def _asks(self, code: int, pending: Pending, request: Request) -> bool:
+        """
+        Whether the candidate's hits go to the store. Into the control's own counters they go only if the control can be
+        told of them, or it would count them again.
+        """
+        if code & SAID != ASKS:
+            return False
+        return not pending.for_both or _charges.watched() or self.control_of(request) is None
+
+    def _go_on(self, pending: Pending | None, request: Request, now: int, control: Observation | None) -> int:
+        """The code of a request whose charges are answered: by the control's limiter if it ran, else by the store."""
+        if pending is None:
+            return CONTROL_RUNS
+        charges = None if control is None else control.charges
+        answers = charges.answers if isinstance(charges, _charges.Charges) else None
+        if control is not None and answers is None:
+            self._warn_of_silence()
+        return self._native.go_on(pending, request.scope, request.body, now, answers)
+
+    def _warn_of_silence(self) -> None:
+        if not self._is_silent:
+            self._is_silent = True
+            _LOG.warning(
+                "the policy's limits count in the control's own counters, and none of its limiters is watched, so "
+                "candidates judge nothing: call crossfade.observe.limits"
+            )
+
     def _settle(
         self, request: Request, now: int, code: int, decision: Decision | None, control: Observation | None
     ) -> Outcome:
         if code & RECORDS:
             self.record(request, now, body_bytes=len(request.body), decision=decision, control=control)
         if code & CANDIDATE_ANSWERS and decision is not None:
-            return _outcome(decision)
+            return outcome_of(decision)
         if control is None:
             return UNCHANGED
         if control.raised is not None:
@@ -267,28 +295,33 @@ class Seam(Counting):
             outcome = replace(outcome, charges=decision.charges)
         return outcome
 
-    def _run(self, request: Request, now: int, code: int) -> Observation | None:
+    def _run(self, request: Request, now: int, code: int, counted: Counted = None) -> Observation | None:
         control = self.control_of(request)
-        return None if control is None else self.observe(control, request, now, beside=code & SAID in _COUNTED)
+        if control is None:
+            return None
+        return self.observe(control, request, now, beside=code & SAID in _COUNTED, counted=counted)
 
-    async def _run_async(self, request: Request, now: int, code: int) -> Observation | None:
+    async def _run_async(self, request: Request, now: int, code: int, counted: Counted = None) -> Observation | None:
         control = self.control_of(request)
         if control is None:
             return None
         beside = code & SAID in _COUNTED
         if control.is_async:
-            return await self.observe_async(control, request, now, beside=beside)
-        return self.observe(control, request, now, beside=beside)
+            return await self.observe_async(control, request, now, beside=beside, counted=counted)
+        return self.observe(control, request, now, beside=beside, counted=counted)
 
-    def observe(self, control: Control, request: Request, now: int, *, beside: bool = False) -> Observation:
+    def observe(
+        self, control: Control, request: Request, now: int, *, beside: bool = False, counted: Counted = None
+    ) -> Observation:
         """
         Run a sync control and keep what it did, raising included: a rejection usually *is* an exception.
 
-        `beside`: a candidate has decided the request, and so has counted it.
+        `beside`: a candidate has decided the request, and so has counted it. `counted`: the candidate's hits in the
+        control's own counters, which it must not make again.
         """
         if control.is_async:
             raise TypeError("this route's control is async: await seam.admit_async(request)")
-        charges = _charges.fresh(beside=beside)
+        charges = _charges.fresh(beside=beside, counted=counted)
         token = _charges.noted.set(charges)
         returned, error = None, None
         start = perf_counter_ns()
@@ -301,9 +334,11 @@ class Seam(Counting):
             _charges.noted.reset(token)
         return _observation(control, returned, error, charges, nanos)
 
-    async def observe_async(self, control: Control, request: Request, now: int, *, beside: bool = False) -> Observation:
+    async def observe_async(
+        self, control: Control, request: Request, now: int, *, beside: bool = False, counted: Counted = None
+    ) -> Observation:
         """The same for an async control; cancellation goes through."""
-        charges = _charges.fresh(beside=beside)
+        charges = _charges.fresh(beside=beside, counted=counted)
         token = _charges.noted.set(charges)
         returned, error = None, None
         start = perf_counter_ns()
@@ -332,40 +367,12 @@ def _observation(
     return Observation(outcome=outcome, charges=charges, nanos=nanos)
 
 
-def _outcome(decision: Decision) -> Outcome:
-    kind = decision.kind
-    if kind == "accepted":
-        return Outcome.accepted(
-            path=decision.path,
-            query=decision.query,
-            headers=decision.headers,
-            body=decision.body,
-            warnings=decision.warnings,
-            limit_headers=decision.limit_headers,
-            charges=decision.charges,
-        )
-    if kind == "limited":
-        refused = Outcome.limited(decision.limit or "", retry_after=decision.retry_after)
-    else:
-        refused = Outcome.invalid(decision.code or "", field=decision.field)
-    told = decision.limit_headers
-    return replace(refused, limit_headers=told) if told else refused
-
-
 def _phone_metadata() -> str | None:
     """Version of the metadata that the service's own library of telephone numbers has; None without one."""
     try:
         return importlib.metadata.version("phonenumbers")
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _takes_now(function: Callable[..., Any]) -> bool:
-    try:
-        return "now" in inspect.signature(function).parameters
-    except ValueError:
-        # Some compiled functions do not say what they take.
-        return False
 
 
 def _flush_at_exit(seam: weakref.ref[Seam]) -> None:

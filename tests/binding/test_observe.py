@@ -29,15 +29,15 @@ FEW, MANY = parse("2/minute"), parse("9/minute")
 STRATEGIES = [FixedWindowRateLimiter, MovingWindowRateLimiter, SlidingWindowCounterRateLimiter]
 
 
-def observed(seam: Any, function: Any) -> Observation:
-    """What the seam sees of a control."""
+def observed(seam: Any, function: Any, counted: Any = None) -> Observation:
+    """What the seam sees of a control, after a candidate has counted those hits in the control's counters."""
     seam.control("pages", function)
     request = Request.of("GET", "/", peer="10.0.0.1")
     control = seam.control_of(request)
     if control.is_async:
-        result: Observation = asyncio.run(seam.observe_async(control, request, 0))
+        result: Observation = asyncio.run(seam.observe_async(control, request, 0, counted=counted))
     else:
-        result = seam.observe(control, request, 0)
+        result = seam.observe(control, request, 0, counted=counted)
     return result
 
 
@@ -93,16 +93,16 @@ def test_async_limiters_are_watched_too(seam, strategy):
         ((None, "x"), b"None/x"),
         ((7, 1.5), b"7/1.5"),
         ((b"bytes", "text"), b"bytes/text"),
-        (("caf\xe9",), b"caf\xe9"),
+        (("caf\xe9",), b"caf\xc3\xa9"),
         ((b"caf\xc3\xa9",), b"caf\xc3\xa9"),
         (("\u20ac",), b"\xe2\x82\xac"),
-        (("raw\udcff",), b"raw\xff"),
+        (("raw\udcff",), b"raw\xed\xb3\xbf"),
         (("\u20ac\udcff",), b"\xe2\x82\xac\xed\xb3\xbf"),
     ],
 )
 def test_keys_are_what_is_counted(seam, identifiers, key):
     """
-    A key is the identifiers as the library turns them into text, joined by slashes; text is the bytes it was read from.
+    A key is the identifiers as the library turns them into text, joined by slashes, in UTF-8: a storage counts so.
     """
     limiter = MovingWindowRateLimiter(MemoryStorage())
     watch(limiter, {MANY: "many"})
@@ -220,3 +220,76 @@ def test_a_refusal_that_is_raised_keeps_its_charges(seam):
 
     assert observation.charges == [("few", b"a", 1)]
     assert isinstance(observation.raised, LookupError)
+
+
+COUNTED = [("few", b"a", 1, True), ("few", b"a", 1, False), ("few", b"caf\xc3\xa9", 1, False)]
+# Per hit: its identifier, its cost, whether it only tests, and the answer.
+BESIDE = [
+    ("a", 1, True, True),
+    ("a", 1, False, True),
+    ("a", 5, False, False),
+    ("a", 1, False, True),
+    ("a", 3, False, False),
+    ("b", 1, False, True),
+    ("b", 3, True, False),
+    ("caf\xe9", 1, False, False),
+]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_the_candidate_has_counted_is_not_counted_again(seam, is_async):
+    """
+    Each hit gets the candidate's answer of that limit and key, whatever its cost, once; a test looks at the next one;
+    what the candidate has not counted is tested. The storage is not written to, and the charges are the control's own.
+    """
+    limiter = AsyncFixedWindow(AsyncMemoryStorage()) if is_async else FixedWindowRateLimiter(MemoryStorage())
+    watch(limiter, {FEW: "few"})
+    answers = []
+
+    def control(_request: Request) -> Outcome:
+        for key, cost, tests, _ in BESIDE:
+            answers.append((limiter.test if tests else limiter.hit)(FEW, key, cost=cost))
+        return Outcome.accepted()
+
+    async def control_async(_request: Request) -> Outcome:
+        for key, cost, tests, _ in BESIDE:
+            answers.append(await (limiter.test if tests else limiter.hit)(FEW, key, cost=cost))
+        return Outcome.accepted()
+
+    charges = observed(seam, control_async if is_async else control, COUNTED).charges
+
+    assert answers == [answer for *_, answer in BESIDE]
+    assert charges == [("few", key.encode(), cost) for key, cost, tests, _ in BESIDE if not tests]
+    assert not limiter.storage.storage
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_answers_are_kept_with_their_charges(seam, is_async):
+    """
+    Of each hit its answer is kept, and the seconds until the reset where the control asked for it.
+    """
+    limiter = AsyncFixedWindow(AsyncMemoryStorage()) if is_async else FixedWindowRateLimiter(MemoryStorage())
+    watch(limiter, {FEW: "few"})
+
+    def control(_request: Request) -> Outcome:
+        assert [limiter.hit(FEW, "a", cost=2), limiter.hit(FEW, "a"), limiter.hit(FEW, "b")] == [True, False, True]
+        limiter.get_window_stats(FEW, "a")
+        return Outcome.accepted()
+
+    async def control_async(_request: Request) -> Outcome:
+        hits = [await limiter.hit(FEW, "a", cost=2), await limiter.hit(FEW, "a"), await limiter.hit(FEW, "b")]
+        assert hits == [True, False, True]
+        await limiter.get_window_stats(FEW, "a")
+        return Outcome.accepted()
+
+    observation = observed(seam, control_async if is_async else control)
+    answers = observation.charges.answers
+
+    assert observation.raised is None
+    assert [answer[:4] for answer in answers] == [
+        ("few", b"a", 2, True),
+        ("few", b"a", 1, False),
+        ("few", b"b", 1, True),
+    ]
+    assert [answer[4] is not None for answer in answers] == [False, True, False]
+    assert 59 < answers[1][4] <= 60

@@ -6,15 +6,54 @@ Strictly private.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 
 Charge = tuple[str, bytes, int]
 
+Granted = tuple[str, bytes, int, bool]
+"""A hit that was answered: limit, key in UTF-8, cost, whether it was granted."""
+
+Answer = tuple[str, bytes, int, bool, float | None]
+"""The same, and the seconds until the limit's reset if the control asked for that."""
+
 
 class Charges(list[Charge]):
-    """The charges of one control, and whether it runs beside a candidate that has counted the request too."""
+    """
+    The charges of one control.
 
-    beside = False
+    Where the candidate counts in the control's own counters and has counted this request, `counted` holds its hits:
+    then the control must not count again. `beside`: where each side counts for itself, the candidate has counted this
+    request too.
+    """
+
+    def __init__(self, *, beside: bool, counted: Iterable[Granted] | None) -> None:
+        super().__init__()
+        self.beside = beside
+        self.answers: list[Answer] = []
+        self.counted = None if counted is None else list(counted)
+
+    def counted_as(self, limit: str, key: bytes, cost: int, *, take: bool) -> bool | None:
+        """
+        What the candidate's hit of that limit and key was answered; None: it made none, or all of them are taken.
+        """
+        same = [hit for hit in self.counted or () if hit[:2] == (limit, key)]
+        # Another cost is a difference, which the charges show, and no reason to count again.
+        hit = next((hit for hit in same if hit[2] == cost), same[0] if same else None)
+        if hit is None:
+            return None
+        if take and self.counted is not None:
+            self.counted.remove(hit)
+        return hit[3]
+
+    def resets(self, limit: str, key: bytes, seconds: float) -> None:
+        """
+        Keep when the limit resets, as the control was told, with the last hit of it.
+        """
+        for index in reversed(range(len(self.answers))):
+            if self.answers[index][:2] == (limit, key):
+                self.answers[index] = (*self.answers[index][:4], seconds)
+                return
 
 
 # A context variable: controls may be async, and many of them run at a time.
@@ -31,12 +70,15 @@ def watching() -> None:
     _watched = True
 
 
-def fresh(*, beside: bool) -> Charges | None:
+def watched() -> bool:
+    """
+    Whether charges are reported.
+    """
+    return _watched
+
+
+def fresh(*, beside: bool, counted: Iterable[Granted] | None = None) -> Charges | None:
     """
     A list for one control's charges, or None where nothing is watched.
     """
-    if not _watched:
-        return None
-    charges = Charges()
-    charges.beside = beside
-    return charges
+    return Charges(beside=beside, counted=counted) if _watched else None

@@ -5,6 +5,7 @@ What a limiter of the library `limits` was asked and answered.
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,25 +26,24 @@ def limits(limiter: Any, names: Mapping[Any, str]) -> None:
     The key is what the library counts under without its namespace: the identifiers joined by `/`.
 
     Counts in a memory storage of `limits` are also handed over between the two sides, key by key, when a route changes
-    sides (docs/seam.md).
+    sides (docs/seam.md). The answer is not touched, with one exception: where a candidate counts in the control's own
+    counters (the policy's store is Redis) and has counted a request, `hit` and `test` give the candidate's
+    answers and count nothing.
 
     Args:
-        limiter: A strategy object of `limits.strategies` or `limits.aio.strategies`. Its `hit` is replaced on this
-            object by one that notes the charge and calls the original; the answer is not touched.
+        limiter: A strategy object of `limits.strategies` or `limits.aio.strategies`. Its `hit`, `test` and
+            `get_window_stats` are replaced on this object by ones that note the charge and call the original.
         names: The policy's name for each `RateLimitItem`. An item that is not named is recorded by its own text. Items
             of the same rate are equal to `limits` and so have one name; give them namespaces to tell them apart.
     """
-    hit = limiter.hit
+    hit, test, window = limiter.hit, limiter.test, limiter.get_window_stats
     if getattr(hit, "crossfade", False):
         raise ValueError("this limiter is watched already; name all its items in one call")
 
-    def note(item: Any, identifiers: tuple[Any, ...], cost: int) -> None:
-        charges = noted.get()
-        if charges is not None:
-            charges.append((names.get(item) or str(item), _key(identifiers), cost))
+    def of(item: Any, identifiers: tuple[Any, ...]) -> tuple[str, bytes]:
+        return names.get(item) or str(item), _key(identifiers)
 
-    def recorded(item: Any, *identifiers: Any, cost: int = 1) -> Any:
-        note(item, identifiers, cost)
+    def own_hit(item: Any, *identifiers: Any, cost: int) -> Any:
         turn = _handover.turn(limiter, names, item, identifiers, cost)
         if turn is None:
             return hit(item, *identifiers, cost=cost)
@@ -53,8 +53,7 @@ def limits(limiter: Any, names: Mapping[Any, str]) -> None:
         finally:
             turn.counted()
 
-    async def recorded_async(item: Any, *identifiers: Any, cost: int = 1) -> Any:
-        note(item, identifiers, cost)
+    async def own_hit_async(item: Any, *identifiers: Any, cost: int) -> Any:
         turn = _handover.turn(limiter, names, item, identifiers, cost)
         if turn is None:
             return await hit(item, *identifiers, cost=cost)
@@ -64,28 +63,71 @@ def limits(limiter: Any, names: Mapping[Any, str]) -> None:
         finally:
             turn.counted()
 
-    watched: Any = recorded_async if inspect.iscoroutinefunction(hit) else recorded
+    def hits(item: Any, *identifiers: Any, cost: int = 1) -> Any:
+        charges = noted.get()
+        if charges is None:
+            return own_hit(item, *identifiers, cost=cost)
+        limit, key = of(item, identifiers)
+        charges.append((limit, key, cost))
+        if charges.counted is not None:
+            granted = charges.counted_as(limit, key, cost, take=True)
+            return test(item, *identifiers, cost=cost) if granted is None else granted
+        granted = own_hit(item, *identifiers, cost=cost)
+        charges.answers.append((limit, key, cost, bool(granted), None))
+        return granted
+
+    async def hits_async(item: Any, *identifiers: Any, cost: int = 1) -> Any:
+        charges = noted.get()
+        if charges is None:
+            return await own_hit_async(item, *identifiers, cost=cost)
+        limit, key = of(item, identifiers)
+        charges.append((limit, key, cost))
+        if charges.counted is not None:
+            granted = charges.counted_as(limit, key, cost, take=True)
+            return await test(item, *identifiers, cost=cost) if granted is None else granted
+        granted = await own_hit_async(item, *identifiers, cost=cost)
+        charges.answers.append((limit, key, cost, bool(granted), None))
+        return granted
+
+    def counted(item: Any, identifiers: tuple[Any, ...], cost: int) -> bool | None:
+        charges = noted.get()
+        return None if charges is None else charges.counted_as(*of(item, identifiers), cost, take=False)
+
+    def tests(item: Any, *identifiers: Any, cost: int = 1) -> Any:
+        granted = counted(item, identifiers, cost)
+        return test(item, *identifiers, cost=cost) if granted is None else granted
+
+    async def tests_async(item: Any, *identifiers: Any, cost: int = 1) -> Any:
+        granted = counted(item, identifiers, cost)
+        return await test(item, *identifiers, cost=cost) if granted is None else granted
+
+    def told(item: Any, identifiers: tuple[Any, ...], stats: Any) -> Any:
+        charges = noted.get()
+        if charges is not None:
+            charges.resets(*of(item, identifiers), stats.reset_time - time.time())
+        return stats
+
+    def windows(item: Any, *identifiers: Any) -> Any:
+        return told(item, identifiers, window(item, *identifiers))
+
+    async def windows_async(item: Any, *identifiers: Any) -> Any:
+        return told(item, identifiers, await window(item, *identifiers))
+
+    is_async = inspect.iscoroutinefunction(hit)
+    watched: Any = hits_async if is_async else hits
     watched.crossfade = True
     limiter.hit = watched
+    limiter.test = tests_async if is_async else tests
+    limiter.get_window_stats = windows_async if is_async else windows
     _storages.append(limiter.storage)
     _handover.watch(limiter, names)
     watching()
 
 
 def _key(identifiers: tuple[Any, ...]) -> bytes:
-    return b"/".join(map(_bytes, identifiers))
-
-
-def _bytes(identifier: Any) -> bytes:
-    # The text is what limits.limits.safe_string makes of it; nothing that is noted may raise.
-    if isinstance(identifier, bytes):
-        return identifier
-    text = str(identifier)
-    try:
-        # Services read headers as Latin-1, so these are the client's bytes again.
-        return text.encode("latin-1", "surrogateescape")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
+    # As limits.limits.safe_string makes texts of them, which a storage then counts under. Nothing here may raise.
+    texts = (part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in identifiers)
+    return "/".join(texts).encode(errors="surrogatepass")
 
 
 def keep_replayable(now_micros: int) -> None:

@@ -174,3 +174,16 @@ fn the_digest_follows_what_the_store_decides() {
     all.dedup();
     assert_eq!(all.len(), count);
 }
+
+#[test]
+fn requests_in_flight_are_counted_in_memory_alone() {
+    let limit = "[limits.a]\nkey = ['client']\nstrategy = 'concurrent'\nmost = 3\n";
+    let parse = |url: &str| Policy::parse("f", &format!("version = 1\n[store]\nurl = '{url}'\n{limit}"));
+    assert!(parse("memory://").is_ok());
+    for url in ["shm://x?scope=host", "redis://x"] {
+        let said = parse(url).expect_err(url).to_string();
+        let scheme = &url[..url.find(':').expect("a scheme")];
+        let expected = format!("f:6:1  limit \"a\": key \"strategy\" is \"concurrent\", and the store is {scheme}://");
+        assert!(said.contains(&expected) && said.contains("use memory://"), "{said}");
+    }
+}

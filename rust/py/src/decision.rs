@@ -51,6 +51,13 @@ impl Decision {
         }
     }
 
+    /// Says nothing of when a retry can succeed.
+    pub fn hide_retry(&mut self) {
+        if let Some(exchange::Outcome::Limited { retry_after, .. }) = &mut self.observation.outcome {
+            *retry_after = None;
+        }
+    }
+
     fn forward(&self) -> Option<&Forward> {
         match &self.observation.outcome {
             Some(exchange::Outcome::Accepted(forward)) => Some(forward),

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `scope` | an ASGI scope, walked into a borrowed request |
 //! | `native`, `status` | `NativeSeam`: the methods that the Python seam calls |
+//! | `serving` | one process's half of it, guarded |
 //! | `work` | one thread's buffers, and the candidate's run |
 //! | `handover` | counts of limits, from and to the control's storage |
 //! | `limits` | what a decision tells of limits |
+//! | `pending` | a decision that waits for the store, or for the control |
 //! | `decision` | what the candidate decided, copied out for Python |
 //! | `observed` | Python observations into records |
 //! | `storage` | `Storage`: a storage of the library `limits` |
@@ -21,7 +23,9 @@ mod handover;
 mod limits;
 mod native;
 mod observed;
+mod pending;
 mod scope;
+mod serving;
 mod status;
 mod storage;
 mod work;
@@ -37,6 +41,8 @@ mod _core {
     use super::decision::Decision;
     #[pymodule_export]
     use super::native::NativeSeam;
+    #[pymodule_export]
+    use super::pending::{Bell, Pending};
     #[pymodule_export]
     use super::storage::Storage;
 

@@ -1,14 +1,12 @@
 //! `NativeSeam`: what the Python seam calls for each request.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use crossfade_core::limit::Charged;
 use crossfade_core::policy::Rejects;
 use crossfade_core::{Policy, Timestamp};
 use crossfade_exchange::{Exchange, record};
-use crossfade_seam::emitter::Emitter;
 use crossfade_seam::engine::{Engine, clock_micros};
 use crossfade_seam::follower::{self, Paths};
 use crossfade_seam::fork;
@@ -20,9 +18,10 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::decision::Decision;
-use crate::guard::{self, guarded, may_panic};
+use crate::guard::{self, guarded};
 use crate::handover;
 use crate::observed;
+use crate::pending::{Noted, Pending};
 use crate::scope::{self, Parts};
 use crate::status;
 use crate::work::{Work, code};
@@ -33,71 +32,21 @@ mod place {
     pub const DECIDES: u8 = 1;
     /// The exchange is to be recorded.
     pub const RECORDS: u8 = 2;
+    /// The store answers later: in an event loop it is awaited.
+    pub const AWAITS: u8 = 4;
 }
 
 /// One seam: policy, stages, limits and records. Usable from any thread, and after a fork. No method raises for what a
 /// request holds, and none lets a panic out.
 #[pyclass(module = "crossfade._core", frozen)]
 pub struct NativeSeam {
-    policy: Policy,
-    text: String,
-    paths: Paths,
-    capture: Option<PathBuf>,
-    process: ArcSwapOption<Process>,
+    pub(crate) policy: Policy,
+    pub(crate) text: String,
+    pub(crate) paths: Paths,
+    pub(crate) capture: Option<PathBuf>,
+    pub(crate) process: ArcSwapOption<Process>,
     /// Gives the control's counts; see [`handover`].
     count_of: PyOnceLock<Py<PyAny>>,
-}
-
-impl NativeSeam {
-    /// This process's half. Made with the first call after a fork: nothing with a thread or a file exists before.
-    fn process(&self) -> arc_swap::Guard<Option<Arc<Process>>> {
-        let current = self.process.load();
-        match &*current {
-            Some(process) if process.generation == fork::generation() => current,
-            _ => self.start(current),
-        }
-    }
-
-    #[cold]
-    fn start(&self, before: arc_swap::Guard<Option<Arc<Process>>>) -> arc_swap::Guard<Option<Arc<Process>>> {
-        // A forked child's copy of its parent's half: its threads are gone and its locks may be held, so it is never
-        // dropped.
-        std::mem::forget(before.clone());
-        // A capture directory that cannot be used is counted, not raised: the service comes first.
-        let emitter = self.capture.as_ref().map(|directory| Emitter::start(directory.clone()));
-        let process = Process::start(self.policy.clone(), &self.text, &self.paths, emitter, before.is_some());
-        // Whoever comes second drops its own, and its threads end.
-        self.process.compare_and_swap(&*before, Some(process));
-        self.process.load()
-    }
-
-    /// Runs `f` with the counts of this process, if it serves already. Who only counts must not make it.
-    fn with_counts<T>(&self, at: &str, f: impl FnOnce(&Engine) -> Option<T>) -> Option<T> {
-        let serves =
-            |process: &Option<Arc<Process>>| process.as_ref().is_some_and(|p| p.generation == fork::generation());
-        if !serves(&self.process.load()) {
-            return None;
-        }
-        self.with(at, None, |_, engine| f(engine))
-    }
-
-    /// Runs `f` with this process and its engine. A panic of ours is counted and answered by `fallback`, which leaves
-    /// everything to the control.
-    fn with<T>(&self, at: &str, fallback: T, f: impl FnOnce(&Process, &Arc<Engine>) -> T) -> T {
-        let ran = guarded(|| {
-            let process = self.process();
-            let process = process.as_ref().expect("process() has just stored one");
-            may_panic(at);
-            f(process, &process.engine_guard())
-        });
-        ran.unwrap_or_else(|| {
-            if let Some(process) = self.process.load().as_ref() {
-                process.panics.add();
-                process.note_failure(guard::message());
-            }
-            fallback
-        })
-    }
 }
 
 #[pymethods]
@@ -138,13 +87,17 @@ impl NativeSeam {
         self.capture.is_some()
     }
 
-    /// What to do with a request before its body is read: a sum of 1 (the seam decides) and 2 (the exchange is to be
-    /// recorded). 0: leave it alone; the control decides, and the candidate does not count it.
+    /// What to do with a request before its body is read: a sum of 1 (the seam decides), 2 (the exchange is to be
+    /// recorded) and 4 (the store is awaited). 0: leave it alone; the control decides, and the candidate does not count
+    /// it.
     fn place(&self, scope: &Bound<'_, PyAny>) -> u8 {
         self.with("place", 0, |process, engine| {
             let records = if process.emitter.is_some() { place::RECORDS } else { 0 };
             match scope::place(engine, scope) {
-                Some(place) if place.stage > Stage::Off => place::DECIDES | records,
+                Some(place) if place.stage > Stage::Off => {
+                    let awaits = if engine.awaits() { place::AWAITS } else { 0 };
+                    place::DECIDES | awaits | records
+                }
                 Some(place) => {
                     engine.missed(place.route, clock_micros());
                     records
@@ -157,7 +110,8 @@ impl NativeSeam {
     /// Runs the candidate for one request at `now` (microseconds since the epoch) where the route's stage says so.
     ///
     /// Low four bits: 0 not run, 1 accepted unchanged, 2 accepted with something to tell, 3 refused, 4 unsupported,
-    /// 5 failed; plus 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be
+    /// 5 failed, 6 the store has to be asked for what is `pending`, 7 the same once the control has run and its hits
+    /// are known; plus 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be
     /// recorded, and 128 since this request more of the route's traffic is outside the grammar than its cap allows.
     fn admit(&self, scope: &Bound<'_, PyAny>, body: &Bound<'_, PyAny>, now: u64) -> u8 {
         let control_only = code::NOT_RUN | code::CONTROL_RUNS;
@@ -178,6 +132,34 @@ impl NativeSeam {
             Work::with(|work| match taken {
                 Some((parts, body)) => work.decide(process, engine, place, &parts, body.as_bytes(), now),
                 None => work.unable(engine, place, now),
+            }) | records
+        })
+    }
+
+    /// What the last `admit` of this thread waits for, once: call it before anything else is awaited.
+    fn pending(&self) -> Option<Pending> {
+        self.with("pending", None, |_, _| Work::with(Work::pending))
+    }
+
+    /// Decides a request whose `pending` charges are answered; returns what `admit` does. `charges` are those that the
+    /// control's limiter answered, as (limit, key, cost, granted, seconds until its reset or None), where the control
+    /// ran first; None: the store's, and where it was not asked, the control judges alone.
+    #[pyo3(signature = (pending, scope, body, now, charges=None))]
+    fn go_on(
+        &self,
+        pending: &Bound<'_, Pending>,
+        scope: &Bound<'_, PyAny>,
+        body: &Bound<'_, PyAny>,
+        now: u64,
+        charges: Option<Vec<Noted>>,
+    ) -> u8 {
+        self.with("go_on", code::NOT_RUN | code::CONTROL_RUNS, |process, _| {
+            let records = if process.emitter.is_some() { code::RECORDS } else { 0 };
+            let pending = pending.get();
+            let taken = Parts::of(scope).zip(body.cast::<PyBytes>().ok());
+            Work::with(|work| match taken {
+                Some((parts, body)) => work.go_on(process, pending, &parts, body.as_bytes(), now, charges),
+                None => work.unable(&pending.engine, pending.place, now),
             }) | records
         })
     }
@@ -331,6 +313,12 @@ impl NativeSeam {
             }
             sent
         })
+    }
+
+    /// Where the policy counts: its URL, its scope (`worker`, `host` or `fleet`), and how many counters one key has.
+    fn store(&self) -> (String, &'static str, &'static str) {
+        let store = &self.policy.store;
+        (store.to_string(), store.scope().name(), store.scope().counters())
     }
 
     /// Names of the policy's routes, in its order.

@@ -17,6 +17,7 @@ pub fn of<'py>(py: Python<'py>, process: &Process, engine: &Engine) -> PyResult<
     status.set_item("stage_errors", process.stage_errors.get())?;
     status.set_item("policy_errors", process.policy_errors.get())?;
     status.set_item("capture_error", process.emitter.as_ref().and_then(Emitter::error))?;
+    status.set_item("store", store(py, engine)?)?;
     status.set_item("panics", process.panics.get())?;
     status.set_item("last_failure", process.last_failure())?;
     let passed = PyDict::new(py);
@@ -43,4 +44,18 @@ pub fn of<'py>(py: Python<'py>, process: &Process, engine: &Engine) -> PyResult<
     }
     status.set_item("routes", routes)?;
     Ok(status)
+}
+
+/// Where counts live, why that could not be opened, and what happened there.
+fn store<'py>(py: Python<'py>, engine: &Engine) -> PyResult<Bound<'py, PyDict>> {
+    let (policy, opened) = (&engine.policy.store, engine.store());
+    let store = PyDict::new(py);
+    store.set_item("url", policy.to_string())?;
+    store.set_item("scope", policy.scope().name())?;
+    store.set_item("counters", policy.scope().counters())?;
+    store.set_item("error", opened.error())?;
+    for (name, count) in opened.stats() {
+        store.set_item(name, count)?;
+    }
+    Ok(store)
 }

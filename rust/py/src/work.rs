@@ -4,12 +4,14 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crossfade_core::rollout::Rollout;
-use crossfade_core::{Outcome, Scratch, Timestamp};
-use crossfade_seam::engine::{Answer, Engine, Place, Settled, timed};
+use crossfade_core::{Outcome, Scratch, Timestamp, Unsupported};
+use crossfade_seam::asked::{Asked, CHARGES_UNREPORTED, Hits};
+use crossfade_seam::engine::{Answer, Engine, Place, REQUEST_SHAPE, Settled, timed};
 use crossfade_seam::process::Process;
 
 use crate::decision::Decision;
 use crate::guard::{self, guarded};
+use crate::pending::{Noted, Pending};
 use crate::scope::Parts;
 
 /// Answers of `NativeSeam.admit`: what the candidate said, in the low bits. All answers fit a cached Python int.
@@ -20,6 +22,10 @@ pub mod code {
     pub const REFUSED: u8 = 3;
     pub const UNSUPPORTED: u8 = 4;
     pub const FAILED: u8 = 5;
+    /// The store has to be asked: see `NativeSeam.pending`.
+    pub const ASKS: u8 = 6;
+    /// The control has to run first, and what its limiter answered decides.
+    pub const CONTROL_FIRST: u8 = 7;
     /// The client gets the candidate's answer.
     pub const CANDIDATE_ANSWERS: u8 = 16;
     /// The control has to run.
@@ -39,6 +45,7 @@ thread_local! {
 pub struct Work {
     scratch: Scratch,
     last: Option<Last>,
+    pending: Option<Pending>,
 }
 
 /// A decision, with the engine that made it: a policy file may be taken over at any moment.
@@ -48,6 +55,8 @@ struct Last {
     answer: Answer,
     settled: Settled,
     nanos: u64,
+    /// The control did not ask when the limit resets, so nobody knows when a retry can succeed.
+    hides_retry: bool,
 }
 
 impl Work {
@@ -69,12 +78,72 @@ impl Work {
         let time = Timestamp::from_micros(now);
         let scratch = &mut self.scratch;
         let decided = parts.with_request(body, |request| {
-            let mut run = || guarded(|| engine.candidate(place, request, time, scratch)).unwrap_or(Answer::Failed);
+            let failed = Asked::Answered(Answer::Failed);
+            let run = || guarded(|| engine.candidate(place, request, time, scratch)).unwrap_or(failed);
             // Nobody reads the time where nothing is recorded.
-            let (answer, nanos) = if process.emitter.is_some() { timed(&mut run) } else { (run(), 0) };
-            (answer, nanos, engine.settle(place, answer, request, time, scratch))
+            let (asked, nanos) = if process.emitter.is_some() { timed(run) } else { (run(), 0) };
+            match asked {
+                Asked::Answered(answer) => {
+                    Ok((answer, nanos, engine.settle(place, answer, Hits::Both, request, time, scratch)))
+                }
+                Asked::Store(charges) => Err((code::ASKS, charges)),
+                Asked::Control => Err((code::CONTROL_FIRST, Vec::new())),
+            }
         });
-        let Some((answer, nanos, settled)) = decided else { return self.unable(engine, place, now) };
+        match decided {
+            Some(Ok(decided)) => self.close(process, engine, place, decided, false),
+            Some(Err((code, charges))) => {
+                self.pending = Some(Pending::new(Arc::clone(engine), place, charges, time));
+                code
+            }
+            None => self.unable(engine, place, now),
+        }
+    }
+
+    /// What the last request of this thread waits for, once.
+    pub fn pending(&mut self) -> Option<Pending> {
+        self.pending.take()
+    }
+
+    /// Decides a request whose charges are answered: `noted` by the control's limiter, else by the store.
+    pub fn go_on(
+        &mut self,
+        process: &Process,
+        pending: &Pending,
+        parts: &Parts<'_>,
+        body: &[u8],
+        now: u64,
+        noted: Option<Vec<Noted>>,
+    ) -> u8 {
+        let Pending { engine, place, .. } = pending;
+        let Some((given, hits)) = pending.given(noted) else {
+            return self.left_to_the_control(engine, *place, now, CHARGES_UNREPORTED);
+        };
+        let hides_retry = given.iter().any(|given| !given.hit.admitted && given.hit.reset.is_nan());
+        let time = Timestamp::from_micros(now);
+        let scratch = &mut self.scratch;
+        let decided = parts.with_request(body, |request| {
+            let run = || guarded(|| engine.repeat(*place, &given, request, time, scratch)).unwrap_or(Answer::Failed);
+            let (answer, nanos) = timed(run);
+            // Waiting for the store is the candidate's, waiting for the control is not.
+            let nanos = if hits == Hits::Control { nanos } else { pending.began.elapsed().as_nanos() as u64 };
+            (answer, nanos, engine.settle(*place, answer, hits, request, time, scratch))
+        });
+        match decided {
+            Some(decided) => self.close(process, engine, *place, decided, hides_retry),
+            None => self.unable(engine, *place, now),
+        }
+    }
+
+    /// Keeps a decision for whoever asks for it, and says it in short.
+    fn close(
+        &mut self,
+        process: &Process,
+        engine: &Arc<Engine>,
+        place: Place,
+        (answer, nanos, settled): (Answer, u64, Settled),
+        hides_retry: bool,
+    ) -> u8 {
         let warns = self.scratch.remarks.iter().any(|remark| remark.rollout == Rollout::Warn);
         let tells = warns || engine.policy.route(place.route).tells;
         let said = match answer {
@@ -91,16 +160,20 @@ impl Work {
         self.last = if alone && process.emitter.is_none() {
             None
         } else {
-            Some(Last { engine: Arc::clone(engine), place, answer, settled, nanos })
+            Some(Last { engine: Arc::clone(engine), place, answer, settled, nanos, hides_retry })
         };
         said | flags(settled)
     }
 
     /// The request is not of the shape that ASGI describes, so the candidate cannot even be asked.
     pub fn unable(&mut self, engine: &Arc<Engine>, place: Place, now: u64) -> u8 {
+        self.left_to_the_control(engine, place, now, REQUEST_SHAPE)
+    }
+
+    fn left_to_the_control(&mut self, engine: &Arc<Engine>, place: Place, now: u64, why: Unsupported) -> u8 {
         self.scratch.clear();
-        let (answer, settled) = engine.unable(place, now, "request.shape");
-        self.last = Some(Last { engine: Arc::clone(engine), place, answer, settled, nanos: 0 });
+        let (answer, settled) = engine.unable(place, now, why);
+        self.last = Some(Last { engine: Arc::clone(engine), place, answer, settled, nanos: 0, hides_retry: false });
         code::UNSUPPORTED | flags(settled)
     }
 
@@ -109,16 +182,23 @@ impl Work {
         self.last = None;
         let now = Timestamp::from_micros(now);
         let scratch = &mut self.scratch;
-        let answer = parts.with_request(body, |request| guarded(|| engine.candidate(place, request, now, scratch)));
+        let asked = parts.with_request(body, |request| guarded(|| engine.candidate(place, request, now, scratch)));
         // Whatever became of it: what it has charged, it has counted.
         engine.tally().counted(&engine.policy, engine.policy.route(place.route), scratch, true, now);
-        matches!(answer, Some(Some(_)))
+        match asked.flatten() {
+            None => false,
+            Some(Asked::Answered(_) | Asked::Control) => true,
+            // Nobody waits for the answers. In the control's own counters the control counts it.
+            Some(Asked::Store(charges)) => {
+                engine.policy.store.is_the_controls() || engine.ask(place.route, &charges, now, None).is_some()
+            }
+        }
     }
 
     /// The last decision, copied out and forgotten.
     pub fn decision(&mut self) -> Option<Decision> {
-        let Last { engine, place, answer, settled, nanos } = self.last.take()?;
-        Some(Decision::copy(
+        let Last { engine, place, answer, settled, nanos, hides_retry } = self.last.take()?;
+        let mut decision = Decision::copy(
             &engine.policy,
             engine.policy.route(place.route),
             place.stage.word(),
@@ -126,7 +206,11 @@ impl Work {
             settled.candidate_answers,
             nanos,
             &self.scratch,
-        ))
+        );
+        if hides_retry {
+            decision.hide_retry();
+        }
+        Some(decision)
     }
 }
 

@@ -12,10 +12,12 @@ use crossfade_core::limit::Limiter;
 use crossfade_core::policy::{AboveCap, Policy, Route, RouteId, RuleId};
 use crossfade_core::{Outcome, Reason, Request, Scratch, Timestamp, Unsupported, admit, codes};
 
+use crate::asked::{Asked, CHARGES_UNREPORTED, Hits, STORE_UNAVAILABLE};
 use crate::cap::{Cap, Standing};
 use crate::counts::Counts;
 use crate::remarks::Remarks;
 use crate::stage::{Fault, Stage, Stages};
+use crate::store::Store;
 use crate::switch::Switch;
 use crate::tally::Tally;
 
@@ -63,6 +65,9 @@ pub enum Answer {
 /// Message and code of an injected fault.
 const INJECTED: &str = "injected fault";
 
+/// The code of a request that is not of the shape that its server's interface describes.
+pub const REQUEST_SHAPE: Unsupported = Unsupported("request.shape");
+
 /// Who answers, and what else has to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settled {
@@ -80,11 +85,15 @@ impl Engine {
     pub fn new(policy: Policy, before: Option<&Engine>) -> Self {
         let now = clock_micros();
         let tally = match before {
-            Some(before) if before.policy.limits == policy.limits => Arc::clone(&before.tally),
+            Some(before) if before.policy.limits == policy.limits && before.policy.store == policy.store => {
+                Arc::clone(&before.tally)
+            }
             before => {
-                let tally = Tally::new(&policy);
-                if before.is_some() {
-                    tally.chill(now);
+                let tally = Tally::new(&policy, now);
+                match before {
+                    Some(before) if before.policy.store == policy.store => tally.go_on_from(&before.policy, now),
+                    Some(_) => tally.chill(now),
+                    None => {}
                 }
                 Arc::new(tally)
             }
@@ -109,9 +118,11 @@ impl Engine {
     }
 
     /// Lets the candidate answer for nobody until every limit's longest memory has passed: this process's control has
-    /// counted what the candidate has not.
+    /// counted what the candidate has not. Counts that other processes share are as they were.
     pub fn chill(&self) {
-        self.tally.chill(clock_micros());
+        if self.tally.memory().is_some() {
+            self.tally.chill(clock_micros());
+        }
     }
 
     /// Takes over a stage file. A row that was set for another build or policy counts as `shadow` at most; returns the
@@ -130,6 +141,7 @@ impl Engine {
             let shares = self.policy.routes.iter().zip(&self.routes).any(|(other, others)| {
                 other.name != route.name
                     && others.switch.stage() != Stage::Live
+                    && !self.policy.store.is_the_controls()
                     && route.limits.iter().any(|&id| other.limits.contains(&id) && self.tally.crosses_routes(id))
             });
             state.shares.store(shares, Ordering::Relaxed);
@@ -179,14 +191,50 @@ impl Engine {
         self.tally.missed(&self.policy.route(route).limits, now);
     }
 
-    /// Runs the candidate, and then the fault that was injected into it: after it has counted, so that a fault in one
-    /// route leaves no counts short.
+    /// Runs the candidate, as far as it gets without waiting for a store.
     ///
     /// # Panics
     ///
     /// Where the candidate has a bug, or a panic was injected: the caller catches it and says [`Answer::Failed`].
-    pub fn candidate(&self, place: Place, request: &Request<'_>, now: Timestamp, scratch: &mut Scratch) -> Answer {
-        let decided = admit(&self.policy, place.route, self.tally.limiter(), request, now, scratch);
+    pub fn candidate(&self, place: Place, request: &Request<'_>, now: Timestamp, scratch: &mut Scratch) -> Asked {
+        match self.tally.store() {
+            Store::Memory(memory) => Asked::Answered(self.decide(place, memory, request, now, scratch)),
+            Store::Shared(shared) => Asked::Answered(self.decide(place, shared, request, now, scratch)),
+            Store::Redis(_) => self.collect(place, request, now, scratch),
+            Store::Unavailable(_) => {
+                scratch.clear();
+                Asked::Answered(Answer::Unsupported(STORE_UNAVAILABLE))
+            }
+        }
+    }
+
+    /// Where the candidate counts.
+    pub fn store(&self) -> &Store {
+        self.tally.store()
+    }
+
+    /// Whether the store answers later.
+    pub fn awaits(&self) -> bool {
+        matches!(self.tally.store(), Store::Redis(_))
+    }
+
+    /// Whether the candidate answers this client, and so counts it where only one side may.
+    pub(crate) fn counts_here(&self, place: Place, request: &Request<'_>, scratch: &Scratch) -> bool {
+        let key = self.cutover_key(self.policy.route(place.route), request, scratch);
+        self.state(place.route).switch.candidate_answers(place.stage, &key)
+    }
+
+    /// Decides by a limiter, and then does the fault that was injected: after it has counted, so that a fault in one route
+    /// leaves no counts short.
+    pub(crate) fn decide(
+        &self,
+        place: Place,
+        limiter: &impl Limiter,
+        request: &Request<'_>,
+        now: Timestamp,
+        scratch: &mut Scratch,
+    ) -> Answer {
+        let decided = admit(&self.policy, place.route, limiter, request, now, scratch);
         match self.state(place.route).switch.fault() {
             Some(Fault::Panic) => panic!("{INJECTED}"),
             Some(Fault::Unsupported) => return Answer::Unsupported(Unsupported(INJECTED)),
@@ -200,7 +248,7 @@ impl Engine {
 
     /// The answer to a request outside the grammar: the control's, unless its route lives without it and has too many.
     #[cold]
-    fn unsupported(&self, place: Place, unsupported: Unsupported) -> Answer {
+    pub(crate) fn unsupported(&self, place: Place, unsupported: Unsupported) -> Answer {
         let Unsupported(why) = unsupported;
         let refuses = self.policy.route(place.route).unsupported.above == AboveCap::Reject
             && place.stage == Stage::Live
@@ -211,11 +259,12 @@ impl Engine {
         Answer::Unsupported(unsupported)
     }
 
-    /// Who answers, given what the candidate made of the request.
+    /// Who answers, given what the candidate made of the request and whose hits counted it.
     pub fn settle(
         &self,
         place: Place,
         answer: Answer,
+        hits: Hits,
         request: &Request<'_>,
         now: Timestamp,
         scratch: &Scratch,
@@ -237,7 +286,11 @@ impl Engine {
             }
         }
         let wanted = matches!(answer, Answer::Decided(_) | Answer::Refused(_)) && place.stage > Stage::Shadow;
-        let is_outside = matches!(answer, Answer::Unsupported(_) | Answer::Refused(_));
+        let is_outside = match answer {
+            Answer::Unsupported(why) => why != STORE_UNAVAILABLE && why != CHARGES_UNREPORTED,
+            Answer::Refused(_) => true,
+            Answer::Decided(_) | Answer::Failed => false,
+        };
         let standing = state.cap.add(is_outside, route.unsupported.cap);
         let crossed_cap = standing == Standing::Crossed;
         let mut settled = Settled { candidate_answers: false, control_runs: true, crossed_cap };
@@ -245,9 +298,15 @@ impl Engine {
             state.counts.cold.add();
         } else if wanted {
             let key = self.cutover_key(route, request, scratch);
-            settled.candidate_answers = state.switch.candidate_answers(place.stage, &key);
-            settled.control_runs =
-                place.stage != Stage::Live || state.shares.load(Ordering::Relaxed) || state.switch.drift_sampled(&key);
+            settled.candidate_answers = match hits {
+                Hits::Both => state.switch.candidate_answers(place.stage, &key),
+                Hits::Candidate => true,
+                Hits::Control => false,
+            };
+            settled.control_runs = hits == Hits::Control
+                || place.stage != Stage::Live
+                || state.shares.load(Ordering::Relaxed)
+                || state.switch.drift_sampled(&key);
         }
         self.tally.counted(&self.policy, route, scratch, settled.control_runs, now);
         if settled.candidate_answers {
@@ -260,15 +319,12 @@ impl Engine {
     }
 
     /// The answer for a request that cannot be put to the candidate at all.
-    pub fn unable(&self, place: Place, now: u64, why: &'static str) -> (Answer, Settled) {
+    pub fn unable(&self, place: Place, now: u64, why: Unsupported) -> (Answer, Settled) {
         let counts = self.counts(place.route);
         counts.unsupported.add();
         counts.control.add();
         self.missed(place.route, now);
-        (
-            Answer::Unsupported(Unsupported(why)),
-            Settled { candidate_answers: false, control_runs: true, crossed_cap: false },
-        )
+        (Answer::Unsupported(why), Settled { candidate_answers: false, control_runs: true, crossed_cap: false })
     }
 
     /// Whom the stage is switched for: the key that is counted, so that no client is split over two counters.
@@ -283,11 +339,6 @@ impl Engine {
             Ok(true) => Cow::Owned(key),
             _ => Cow::Borrowed(scratch.client.as_bytes()),
         }
-    }
-
-    /// Where the candidate counts.
-    pub(crate) fn limiter(&self) -> &impl Limiter {
-        self.tally.limiter()
     }
 
     /// Counters of a route.

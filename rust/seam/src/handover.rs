@@ -13,6 +13,8 @@ use crossfade_core::limit::{Charged, KeyState, Limit, LimitId, Strategy};
 use crossfade_core::policy::{LimitsCharge, Route};
 use crossfade_core::{Hit, Limiter, Policy, Request, Scratch, Timestamp, client};
 
+use crossfade_store::Memory;
+
 use crate::tally::Tally;
 
 /// How the count of a key stands, kept with it. A key without a count is of unknown standing.
@@ -90,6 +92,9 @@ impl Tally {
 
     /// Whether hits that the control makes at `now` are of interest here.
     pub fn hands_over(&self, now: u64) -> bool {
+        if self.memory().is_none() {
+            return false;
+        }
         let Handover { busy, until, .. } = &self.handover;
         if busy.load(Ordering::Relaxed) {
             return true;
@@ -138,12 +143,14 @@ impl Tally {
     }
 
     fn standing(&self, limit: &Limit, key: &[u8], now: Timestamp) -> u8 {
-        let tag = self.memory.tag(limit, key, now);
+        let tag = self.memory().map_or(standing::UNKNOWN, |memory| memory.tag(limit, key, now));
         if tag & !standing::MASK == self.epoch() { tag & standing::MASK } else { standing::UNKNOWN }
     }
 
     fn set_standing(&self, limit: &Limit, key: &[u8], standing: u8) {
-        self.memory.set_tag(limit, key, standing | self.epoch());
+        if let Some(memory) = self.memory() {
+            memory.set_tag(limit, key, standing | self.epoch());
+        }
     }
 
     /// In the bits that a standing leaves.
@@ -162,6 +169,9 @@ impl Tally {
 
     /// Whether everything that still matters for the charges of a decision is counted here.
     pub fn warm(&self, policy: &Policy, scratch: &Scratch, now: Timestamp) -> bool {
+        if self.memory().is_none() {
+            return scratch.charges().all(|charge| self.is_whole(charge.limit, now.micros()));
+        }
         scratch.charges().all(|charge| !self.is_short(policy.limit(charge.limit), charge.key, now))
     }
 
@@ -174,7 +184,8 @@ impl Tally {
     pub fn seed(&self, limit: &Limit, key: &[u8], state: &KeyState, alone: u64, now: Timestamp) -> bool {
         let current = self.alone(limit.id) == alone;
         // Another thread may have been faster, and the key been counted since.
-        if current && self.is_short(limit, key, now) && self.memory.seed(limit, key, state, now) {
+        let seed = |memory: &Memory| memory.seed(limit, key, state, now);
+        if current && self.is_short(limit, key, now) && self.memory().is_some_and(seed) {
             self.set_standing(limit, key, standing::EVEN);
         }
         current
@@ -183,7 +194,7 @@ impl Tally {
     /// Notes who counts a request that the candidate has counted: the control too, or nobody else.
     pub fn counted(&self, policy: &Policy, route: &Route, scratch: &Scratch, control_too: bool, now: Timestamp) {
         let ahead_until = self.handover.ahead_until.load(Ordering::Relaxed);
-        if control_too && now.micros() >= ahead_until {
+        if self.memory().is_none() || control_too && now.micros() >= ahead_until {
             return;
         }
         let until = now.micros().saturating_add(self.longest);
@@ -207,9 +218,10 @@ impl Tally {
         if self.standing(limit, key, now) != standing::AHEAD {
             return;
         }
+        let Some(memory) = self.memory() else { return };
         let state = match charged {
-            Some(charged) => self.memory.state_before(limit, key, charged, now),
-            None => self.memory.state(limit, key, now),
+            Some(charged) => memory.state_before(limit, key, charged, now),
+            None => memory.state(limit, key, now),
         };
         let mut waiting = self.waiting();
         if waiting.len() < MOST_WAITING {
@@ -228,7 +240,7 @@ impl Tally {
         }
         self.set_standing(limit, key, standing::EVEN);
         let waiting = self.take_waiting(limit.id, key);
-        waiting.unwrap_or_else(|| self.memory.state(limit, key, now))
+        waiting.unwrap_or_else(|| self.memory()?.state(limit, key, now))
     }
 
     fn take_waiting(&self, id: LimitId, key: &[u8]) -> Option<Option<KeyState>> {
@@ -245,7 +257,8 @@ impl Tally {
     pub fn counted_alone(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) {
         let of = self.of(limit.id);
         // About what it counted, so that there is something to keep the standing with: the count itself is read anew.
-        self.memory.hit(limit, key, cost, now);
+        let Some(memory) = self.memory() else { return };
+        memory.hit(limit, key, cost, now);
         if self.standing(limit, key, now) != standing::AHEAD {
             self.set_standing(limit, key, standing::SHORT);
             of.shortness.lasts_until(now.micros().saturating_add(of.memory));

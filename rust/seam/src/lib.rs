@@ -7,6 +7,7 @@
 //! | [`ledger`] | the append-only record beside it |
 //! | [`bucket`] | which keys a canary takes |
 //! | [`switch`] | a route's stage as the request path reads it |
+//! | [`store`], [`asked`] | the store that a policy names; deciding by one that is asked and answers later |
 //! | [`tally`] | what the candidate has counted, and whether that is all |
 //! | [`handover`] | which side's count of a key is whole |
 //! | [`engine`] | one decision at the seam |
@@ -18,6 +19,7 @@
 //! | [`fork`] | the fork hook (`unsafe` lives here and nowhere else in this crate) |
 #![deny(unsafe_code)]
 
+pub mod asked;
 pub mod bucket;
 pub mod cap;
 pub mod counts;
@@ -34,6 +36,7 @@ pub mod redact;
 pub mod remarks;
 pub mod stage;
 pub mod stage_file;
+pub mod store;
 pub mod switch;
 pub mod tally;
 pub mod workers;

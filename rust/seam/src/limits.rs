@@ -11,17 +11,17 @@ impl Engine {
     /// Corrects what was charged at a decision to what the request has cost in truth; `false`: there is no such limit.
     pub fn settle_charge(&self, limit: &str, key: &[u8], charged: Charged, cost: u64, now: Timestamp) -> bool {
         let found = self.limit(limit);
-        found.inspect(|limit| self.limiter().settle(limit, key, charged, cost, now)).is_some()
+        found.inspect(|limit| self.store().settle(limit, key, charged, cost, now)).is_some()
     }
 
     /// What is left of a limit for a key; `None`: there is no such limit.
     pub fn peek(&self, limit: &str, key: &[u8], now: Timestamp) -> Option<Window> {
-        Some(self.limiter().peek(self.limit(limit)?, key, now))
+        Some(self.store().peek(self.limit(limit)?, key, now))
     }
 
     /// Forgets what a key has used of a limit; `false`: there is no such limit.
     pub fn reset(&self, limit: &str, key: &[u8]) -> bool {
-        self.limit(limit).inspect(|limit| self.limiter().reset(limit, key)).is_some()
+        self.limit(limit).inspect(|limit| self.store().reset(limit, key)).is_some()
     }
 
     fn limit(&self, name: &str) -> Option<&Limit> {

@@ -6,17 +6,22 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossfade_core::Policy;
+use crossfade_core::Timestamp;
 use crossfade_core::key::KeyPart;
 use crossfade_core::limit::{Limit, LimitId, Strategy};
-use crossfade_store::memory::Memory;
+use crossfade_store::Memory;
+use crossfade_store::shared::Opened;
 
 use crate::handover::{Handover, Shortness};
+use crate::store::Store;
 
 /// The counts of a policy's limits.
 #[derive(Debug)]
 pub struct Tally {
-    pub(crate) memory: Memory,
+    store: Store,
     limits: Vec<Warmth>,
+    /// What the control counts is counted here.
+    is_the_controls: bool,
     /// How long one hit matters to any limit, in microseconds.
     pub(crate) longest: u64,
     pub(crate) handover: Handover,
@@ -24,27 +29,22 @@ pub struct Tally {
 
 #[derive(Debug)]
 pub(crate) struct Warmth {
+    limit: Limit,
     /// How long one hit matters, in microseconds.
     pub(crate) memory: u64,
-    /// The candidate's count of any key may be short until then, in microseconds since the epoch.
+    /// The candidate's count of any key may be short until then, in microseconds since the epoch. A shared table says it
+    /// for all workers.
     pub(crate) cold_until: AtomicU64,
     /// Requests of different routes can meet in one key.
     crosses_routes: bool,
     pub(crate) shortness: Shortness,
 }
 
-impl Warmth {
-    fn cool(&self, now: u64) {
-        let until = now.saturating_add(self.memory);
-        self.cold_until.fetch_max(until, Ordering::Relaxed);
-        self.shortness.lasts_until(until);
-    }
-}
-
 impl Tally {
-    /// Empty counts, all of them warm: nobody has counted anything.
-    pub fn new(policy: &Policy) -> Self {
+    /// Counts in the policy's store, warm but where `now` a table took the place of one that others still count in.
+    pub fn new(policy: &Policy, now: u64) -> Self {
         let limits = policy.limits.iter().map(|limit| Warmth {
+            limit: limit.clone(),
             memory: memory_of(limit),
             cold_until: AtomicU64::new(0),
             crosses_routes: !limit.key.parts.contains(&KeyPart::Route),
@@ -52,26 +52,73 @@ impl Tally {
         });
         let limits: Vec<Warmth> = limits.collect();
         let longest = limits.iter().map(|limit| limit.memory).max().unwrap_or(0);
-        Self { memory: Memory::new(policy.store.max_keys()), limits, longest, handover: Handover::default() }
+        let (store, is_the_controls) = (Store::open(&policy.store), policy.store.is_the_controls());
+        let tally = Self { store, limits, is_the_controls, longest, handover: Handover::default() };
+        if let Store::Shared(shared) = &tally.store
+            && matches!(shared.opened(), Opened::Replaced(_))
+        {
+            tally.chill(now);
+        }
+        tally
     }
 
     /// Where hits are counted.
-    pub fn limiter(&self) -> &Memory {
-        &self.memory
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Notes that a request at `now` was counted in `limits` by the control alone.
     pub fn missed(&self, limits: &[LimitId], now: u64) {
-        for &id in limits {
-            self.of(id).cool(now);
-        }
+        limits.iter().for_each(|&id| self.cool(self.of(id), now));
     }
 
     /// As if a request had been missed in every limit.
     pub fn chill(&self, now: u64) {
-        for warmth in &self.limits {
-            warmth.cool(now);
+        self.limits.iter().for_each(|warmth| self.cool(warmth, now));
+    }
+
+    /// The same, but for limits that went on counting where they did under the policy `before`.
+    pub fn go_on_from(&self, before: &Policy, now: u64) {
+        let counted =
+            |limit: &Limit| before.limits.iter().any(|known| Limit { id: limit.id, ..known.clone() } == *limit);
+        let lost = self.limits.iter().filter(|warmth| self.memory().is_some() || !counted(&warmth.limit));
+        lost.for_each(|warmth| self.cool(warmth, now));
+    }
+
+    /// This process's own counts, which end with it, if that is where it counts: only they are known key by key.
+    pub fn memory(&self) -> Option<&Memory> {
+        match &self.store {
+            Store::Memory(memory) => Some(memory),
+            _ => None,
         }
+    }
+
+    fn cool(&self, warmth: &Warmth, now: u64) {
+        let until = now.saturating_add(warmth.memory);
+        match &self.store {
+            // A little longer than needed, so that the workers of a route that is off seldom write to one place.
+            Store::Shared(shared) if shared.cold_until(&warmth.limit).micros() < until => {
+                shared.cool(&warmth.limit, Timestamp::from_micros(until.saturating_add(warmth.memory / 16)));
+            }
+            Store::Shared(_) => {}
+            Store::Memory(_) => {
+                warmth.cold_until.fetch_max(until, Ordering::Relaxed);
+                warmth.shortness.lasts_until(until);
+            }
+            Store::Redis(_) | Store::Unavailable(_) => {
+                warmth.cold_until.fetch_max(until, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether nothing that still matters for a limit was missed, whatever the key.
+    pub(crate) fn is_whole(&self, id: LimitId, now: u64) -> bool {
+        let warmth = self.of(id);
+        let cold_until = match &self.store {
+            Store::Shared(shared) => shared.cold_until(&warmth.limit).micros(),
+            _ => warmth.cold_until.load(Ordering::Relaxed),
+        };
+        self.is_the_controls || now >= cold_until
     }
 
     /// Whether requests of different routes can meet in one key of the limit.
@@ -121,7 +168,7 @@ limits = ["short", "long"]
 
     fn tally() -> (Policy, Tally) {
         let policy = Policy::parse("test", POLICY).expect("a policy");
-        let tally = Tally::new(&policy);
+        let tally = Tally::new(&policy, 0);
         (policy, tally)
     }
 

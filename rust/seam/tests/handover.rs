@@ -88,7 +88,7 @@ struct Sides {
 impl Sides {
     fn new(strategy: &str, charge: &str) -> Self {
         let policy = policy(strategy, charge);
-        let tally = Tally::new(&policy);
+        let tally = Tally::new(&policy, 0);
         Self { tally, policy, control: Memory::new(100), whole: Memory::new(100), scratch: Scratch::new() }
     }
 
@@ -118,7 +118,7 @@ impl Sides {
             });
             prop_assert!(self.tally.seed(limit, &key, &state, self.tally.alone(id), now));
         }
-        let limiter = self.tally.limiter();
+        let limiter = self.tally.memory().expect("a memory");
         let outcome = admit(&self.policy, RouteId(0), limiter, request, now, &mut self.scratch).expect("judged");
         prop_assert!(self.tally.warm(&self.policy, &self.scratch, now));
         if way == Way::Failed {

@@ -1,7 +1,7 @@
 //! How a limit counts: `strategy` and what goes with it.
 
 use super::file::{Item, Section};
-use super::store::Store;
+use super::store::{Scope, Store};
 use crate::limit::adaptive::Adaptive;
 use crate::limit::rate::Unit;
 use crate::limit::{Rate, Strategy};
@@ -37,6 +37,12 @@ pub(super) fn read(section: &Section<'_>, store: &Store) -> Option<(Rate, Strate
     if let Strategy::Concurrent { .. } = strategy {
         only(section.get("rate"), "requests in flight have no rate: remove it")?;
         only(burst, "only \"gcra\" has a burst: remove it")?;
+        if store.scope() != Scope::Worker {
+            // A place that a dead process held would be lost to all.
+            let what = format!("is \"concurrent\", and the store is {}://", store.scheme());
+            item.complain(what, "requests in flight are counted in each worker's own memory: use memory://".to_owned());
+            return None;
+        }
         return concurrent(section, most, adaptive);
     }
     let rate = section.require("rate", "for example rate = \"60/minute\"").and_then(|item| rate(&item));

@@ -1,0 +1,132 @@
+"""
+Limits in the Redis that the service's own limits live in: one counter for each key, whoever counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("limits")
+pytest.importorskip("uvicorn")
+
+from counted_service import PATHS, counted, exchanges, policy
+from crossfade import Request
+from redis_server import serving
+
+LIMIT = 40
+CLIENTS = ["a", "b", "c", "é"]
+STAGES = ["off", "shadow", "canary:50", "live", "off"]
+EACH = 10
+
+
+def request() -> Request:
+    return Request.of("GET", "/fixed", headers=[(b"x-client", b"a")])
+
+
+def seam_over(make_service: Any, address: str, timeout: str = "1s") -> Any:
+    """A seam whose candidate answers for everybody and has no control."""
+    service = make_service(policy(f'url = "{address}"\ntimeout = "{timeout}"', f"{LIMIT}/hour"))
+    service.stage("fixed", "live")
+    return service.seam()
+
+
+async def several(seam: Any, times: int) -> tuple[Counter[str], int]:
+    """The kinds of so many outcomes, asked for at once, and how often the loop came round before the last of them."""
+    rounds = 0
+
+    async def count() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    outcomes = await asyncio.gather(*(seam.admit_async(request()) for _ in range(times)))
+    counting.cancel()
+    return Counter(outcome.kind for outcome in outcomes), rounds
+
+
+def test_no_switch_counts_a_request_twice_or_not_at_all(tmp_path: Path) -> None:
+    """
+    A service with two workers goes from `off` to `live` and back while clients ask. Each gets exactly its limit, and
+    Redis holds exactly one hit for each request, whichever side made it; both sides decided and charged alike.
+    """
+    with serving(tmp_path) as (redis, _):
+        address = f"redis://127.0.0.1:{redis.connection_pool.connection_kwargs['port']}"
+        with counted(tmp_path, store=f'url = "{address}"\ntimeout = "2s"', storage=address) as service:
+            got: dict[str, Counter[tuple[str, int]]] = {path: Counter() for path in PATHS}
+            for stage in STAGES:
+                service.stage(stage)
+                for path in PATHS:
+                    got[path] += service.ask_often(f"/{path}", CLIENTS, EACH)
+            statuses = service.statuses()
+
+        asked = EACH * len(STAGES)
+        for client in CLIENTS:
+            for path in PATHS:
+                assert (got[path][client, 200], got[path][client, 429]) == (LIMIT, asked - LIMIT), (path, client)
+            key = f"LIMITER/counted/{client}/40/1/hour"
+            assert int(redis.get(f"LIMITS:{key}")) == asked
+            assert redis.llen(f"LIMITS:LIMITER/moving/{client}/40/1/hour") == LIMIT
+            assert int(redis.get(f"LIMITS:{{LIMITER/sliding/{client}/40/1/hour}}")) == LIMIT
+
+    both = [exchange for exchange in exchanges(tmp_path) if exchange["control"] and exchange["candidate"]]
+    assert {exchange["stage"] for exchange in both} >= {"shadow", "canary"}
+    for exchange in both:
+        control, candidate = exchange["control"], exchange["candidate"]
+        assert candidate["unsupported"] is None and candidate["failed"] is None
+        assert (control["outcome"], control["charges"]) == (candidate["outcome"], candidate["charges"])
+    answered = [status["routes"][path]["answered_by_candidate"] for status in statuses.values() for path in PATHS]
+    assert sum(answered) >= EACH * len(CLIENTS) * len(PATHS)
+    assert {status["store"]["scope"] for status in statuses.values()} == {"fleet"}
+
+
+def test_a_frozen_server_holds_up_nobody(tmp_path: Path, make_service: Any) -> None:
+    """
+    When Redis is stopped in the middle, an event loop serves on: requests are decided without it, by a table of the
+    process, other tasks run while they wait, and the counts of what happened add up.
+    """
+    with serving(tmp_path) as (redis, process):
+        address = f"redis://127.0.0.1:{redis.connection_pool.connection_kwargs['port']}"
+        seam = seam_over(make_service, address)
+        assert asyncio.run(several(seam, 5))[0] == {"accepted": 5}
+        process.send_signal(signal.SIGSTOP)
+        try:
+            kinds, rounds = asyncio.run(several(seam, 60))
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+        assert kinds == {"accepted": LIMIT, "limited": 60 - LIMIT}
+        assert rounds > 60
+        store = seam.status()["store"]
+        assert store["asked"] == 65 == store["answered"] + store["degraded"]
+
+
+def test_a_cancelled_request_leaves_nothing_behind(tmp_path: Path, make_service: Any) -> None:
+    """
+    A request that is cancelled while it waits gives its answers up; the next ones on the same loop get theirs.
+    """
+
+    async def run(seam: Any, process: Any) -> str:
+        process.send_signal(signal.SIGSTOP)
+        task = asyncio.create_task(seam.admit_async(request()))
+        while not seam.status()["store"]["asked"]:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        process.send_signal(signal.SIGCONT)
+        return (await seam.admit_async(request())).kind
+
+    with serving(tmp_path) as (redis, process):
+        port = redis.connection_pool.connection_kwargs["port"]
+        seam = seam_over(make_service, f"redis://127.0.0.1:{port}", "5s")
+        assert asyncio.run(run(seam, process)) == "accepted"
+        store = seam.status()["store"]
+        assert (store["asked"], store["answered"], store["abandoned"]) == (2, 1, 1)
