@@ -55,7 +55,7 @@ bench: $(WHEEL)/$(STAMP) ## Decision latency of control and candidate, side by s
 bench-limits: $(WHEEL)/$(STAMP) ## One hit of a limit: each store, limits over memory and over crossfade, other libraries
 	$(WHEEL)/bin/pip install -q --disable-pip-version-check --target .cache/bench-packages --upgrade -r tests/bench/requirements.txt
 	PYTHONPATH=.cache/bench-packages $(WHEEL)/bin/python tests/bench/one_hit.py
-	$(PYTHON) tests/bench/limits.py
+	$(PYTHON) tests/bench/stores.py
 
 bench-linear: ## Size against time for requests made to be slow: none may take more than linear time
 	@mkdir -p .cache

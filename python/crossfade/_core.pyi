@@ -151,6 +151,18 @@ class NativeSeam:
         are known; plus 16 the client gets the candidate's answer, 32 the control has to run, 64 the exchange is to be
         recorded, and 128 since this request more of the route's traffic is outside the grammar than its cap allows.
         """
+    def counted_alone(
+        self,
+        /,
+        limit: str,
+        terms: tuple[str, SupportsIndex, SupportsIndex],
+        key: str,
+        cost: SupportsIndex,
+        now: SupportsFloat | SupportsIndex,
+    ) -> None:
+        """
+        Notes that the control has hit a key at `now` with `cost`, and the candidate has not.
+        """
     def decision(self, /) -> Decision | None:
         """
         The last decision of this thread, copied, once; None when the candidate was not asked, or had nothing to say but
@@ -175,9 +187,29 @@ class NativeSeam:
         control's limiter answered, as (limit, key, cost, granted, seconds until its reset or None), where the control
         ran first; None: the store's, and where it was not asked, the control judges alone.
         """
+    def hand_over(self, /, count_of: Any) -> None:
+        """
+        Takes what gives the control's counts: called with a limit's name, its terms (strategy, amount, seconds), a key
+        and the time in seconds since the epoch; returns None where they are not known. The first one stays.
+        """
+    def hands_over(self, /, now: SupportsFloat | SupportsIndex) -> bool:
+        """
+        Whether hits that the control makes at `now`, in seconds since the epoch, are to be told: mostly not.
+        """
     def max_body(self, /, scope: Any) -> int | None:
         """
         The largest body in bytes that a route's decision needs, or None: a longer one is refused as it is.
+        """
+    def owed(
+        self,
+        /,
+        limit: str,
+        terms: tuple[str, SupportsIndex, SupportsIndex],
+        key: str,
+        now: SupportsFloat | SupportsIndex,
+    ) -> Any:
+        """
+        What the candidate has counted alone for a key that the control is about to hit; None: nothing.
         """
     def pass_by(self, /, scope: Any, body: bytes | None, now: SupportsIndex) -> None:
         """
@@ -322,8 +354,8 @@ class Storage:
         """
         Takes `amount` entries of a moving window if `limit` allows it, and gives whether it did.
 
-        Raises ValueError for a limit above what can be kept, because each entry is: 1,048,576, or in a shared table what
-        `ring_bytes` has room for.
+        Raises ValueError for a limit above what can be kept, because each entry is: 1,048,576, or in a shared table
+        4,096 and what `ring_bytes` has room for.
         """
     def acquire_sliding_window_entry(self, /, key: str, limit: int, expiry: int, amount: int = ...) -> bool:
         """
@@ -365,8 +397,8 @@ class Storage:
         """
     def held(self, /) -> tuple[list[Any], list[Any], list[Any]]:
         """
-        All counts of this process's memory, as plain values to pickle; of a shared table nothing: whoever unpickles joins
-        it.
+        All counts of this process's memory, as plain values to pickle; of a shared table nothing: whoever unpickles
+        joins it.
         """
     def incr(self, /, key: str, expiry: float, amount: int = ...) -> int:
         """

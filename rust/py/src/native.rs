@@ -170,8 +170,8 @@ impl NativeSeam {
         self.with("decision", None, |_, _| Work::with(Work::decision))
     }
 
-    /// Takes what gives the control's counts: called with a limit's name, its terms (strategy, amount, seconds), a key and
-    /// the time in seconds since the epoch; returns None where they are not known. The first one stays.
+    /// Takes what gives the control's counts: called with a limit's name, its terms (strategy, amount, seconds), a key
+    /// and the time in seconds since the epoch; returns None where they are not known. The first one stays.
     fn hand_over(&self, py: Python<'_>, count_of: Py<PyAny>) {
         // A second one is dropped.
         let _ = self.count_of.set(py, count_of);

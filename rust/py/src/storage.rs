@@ -136,8 +136,8 @@ impl Storage {
 
     /// Takes `amount` entries of a moving window if `limit` allows it, and gives whether it did.
     ///
-    /// Raises ValueError for a limit above what can be kept, because each entry is: 1,048,576, or in a shared table what
-    /// `ring_bytes` has room for.
+    /// Raises ValueError for a limit above what can be kept, because each entry is: 1,048,576, or in a shared table
+    /// 4,096 and what `ring_bytes` has room for.
     #[pyo3(signature = (key: "str", limit: "int", expiry: "int", amount: "int"=Whole(1)))]
     fn acquire_entry(
         &self,
@@ -199,8 +199,8 @@ impl Storage {
         }
     }
 
-    /// All counts of this process's memory, as plain values to pickle; of a shared table nothing: whoever unpickles joins
-    /// it.
+    /// All counts of this process's memory, as plain values to pickle; of a shared table nothing: whoever unpickles
+    /// joins it.
     #[pyo3(signature = () -> "tuple[list[Any], list[Any], list[Any]]")]
     fn held(&self) -> Plain {
         let Held { counters, logs, pairs } = match &self.place {
@@ -239,8 +239,8 @@ impl Storage {
     }
 }
 
-/// A key in UTF-8. Python's strings can hold halves of surrogate pairs, which have no such form; those keep one of their
-/// own.
+/// A key in UTF-8. Python's strings can hold halves of surrogate pairs, which have no such form; those keep one of
+/// their own.
 enum Key<'py> {
     Text(Bound<'py, PyString>),
     Bytes(Bound<'py, PyBytes>),
