@@ -89,10 +89,16 @@ class CrossfadeMiddleware:
             outcome = self.seam.admit(request)
         if outcome.limit_headers:
             send = telling(outcome.limit_headers, send)
-        if outcome.kind == "accepted":
-            await self.behind(*_normalised(scope, receive, outcome), send)
-        else:
-            await self._refuse(outcome, request, control.reject, scope, receive, send)
+        if request._held is not None:
+            send = _in_flight(request, send)
+        try:
+            if outcome.kind == "accepted":
+                await self.behind(*_normalised(scope, receive, outcome), send)
+            else:
+                await self._refuse(outcome, request, control.reject, scope, receive, send)
+        finally:
+            # Of one that was not answered: an exception, or cancelled.
+            request.finish(failed=True)
 
     async def _leave(self, place: int, scope: Scope, receive: Receive, send: Send) -> None:
         """The way of a route that is off."""
@@ -155,6 +161,23 @@ class CrossfadeMiddleware:
                 body_bytes=length if whole else max(length, _announced(scope)),
                 keeps_body=whole and length <= KEPT_BODY,
             )
+
+
+def _in_flight(request: Request, send: Send) -> Send:
+    """
+    A send that says that the request is done once its response is sent to the end.
+    """
+    status = 500
+
+    async def watched(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+        await send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            request.finish(failed=status >= 500)
+
+    return watched
 
 
 class _End(Enum):

@@ -5,7 +5,10 @@ A request at the seam.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crossfade._core import Decision
 
 Scope = dict[str, Any]
 
@@ -19,11 +22,25 @@ class Request:
         body: The whole body; empty when there is none.
     """
 
-    __slots__ = ("body", "scope")
+    __slots__ = ("_held", "body", "scope")
 
     def __init__(self, scope: Scope, body: bytes = b"") -> None:
         self.scope = scope
         self.body = body
+        self._held: Decision | None = None
+
+    def finish(self, *, failed: bool = False) -> None:
+        """
+        Say that the request is done: what it held of limits on requests in flight is free again.
+
+        The ASGI seam does it. Forgetting the request does it too, but then a bound that adapts learns nothing.
+
+        Args:
+            failed: It ended in an error, or was cancelled: what an overloaded service does.
+        """
+        held, self._held = self._held, None
+        if held is not None:
+            held.finish(failed)
 
     @classmethod
     def of(

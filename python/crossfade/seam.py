@@ -282,6 +282,8 @@ class Seam(Counting):
     def _settle(
         self, request: Request, now: int, code: int, decision: Decision | None, control: Observation | None
     ) -> Outcome:
+        if decision is not None and decision.holds:
+            request._held = decision
         if code & RECORDS:
             self.record(request, now, body_bytes=len(request.body), decision=decision, control=control)
         if code & CANDIDATE_ANSWERS and decision is not None:

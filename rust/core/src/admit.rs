@@ -35,6 +35,7 @@ pub fn admit(
         scratch.places(policy).for_each(|taken| {
             limiter.finish(policy.limit(taken.limit), taken.key, taken.cost, None);
         });
+        scratch.gave_back();
     }
     decided
 }

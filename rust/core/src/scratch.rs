@@ -40,6 +40,7 @@ pub struct Scratch {
     keys: Vec<u8>,
     charges: Vec<ChargeSpan>,
     hits: Vec<Hit>,
+    gave_back: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -76,10 +77,18 @@ impl Scratch {
         &self.hits
     }
 
-    /// The places in flight that the last decision took, under limits of `policy`.
+    /// The places in flight that the last decision took under limits of `policy`, and has not given back.
     pub fn places<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = Charge<'a>> {
         let hits = self.charges().zip(&self.hits);
-        hits.filter(|(charge, hit)| hit.admitted && policy.limit(charge.limit).strategy.is_concurrent()).map(|(c, _)| c)
+        hits.filter(|(charge, hit)| {
+            !self.gave_back && hit.admitted && policy.limit(charge.limit).strategy.is_concurrent()
+        })
+        .map(|(c, _)| c)
+    }
+
+    /// Notes that the places taken are given back.
+    pub(crate) fn gave_back(&mut self) {
+        self.gave_back = true;
     }
 
     /// Forgets the last decision and keeps the memory.
@@ -95,6 +104,7 @@ impl Scratch {
         self.keys.clear();
         self.charges.clear();
         self.hits.clear();
+        self.gave_back = false;
     }
 
     /// Records a charge whose key `write` appends, given the client's text; `Ok(false)` means that nothing is charged.

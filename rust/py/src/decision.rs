@@ -1,9 +1,12 @@
 //! What the candidate decided, copied out of the scratch so that it outlives the next request of the thread.
 
+use std::sync::Mutex;
+
 use crossfade_core::policy::Route;
 use crossfade_core::{Outcome, Policy, Scratch};
 use crossfade_exchange::{self as exchange, Forward, Observation};
 use crossfade_seam::engine::Answer;
+use crossfade_seam::permit::Permit;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -21,6 +24,7 @@ pub struct Decision {
     pub policy: String,
     pub candidate_answers: bool,
     told: Told,
+    permit: Mutex<Option<Permit>>,
 }
 
 impl Decision {
@@ -48,6 +52,7 @@ impl Decision {
             policy: route.digest.to_string(),
             candidate_answers,
             told: Told::of(policy, route, answer, candidate_answers, scratch),
+            permit: Mutex::default(),
         }
     }
 
@@ -56,6 +61,11 @@ impl Decision {
         if let Some(exchange::Outcome::Limited { retry_after, .. }) = &mut self.observation.outcome {
             *retry_after = None;
         }
+    }
+
+    /// Holds the places in flight that the request has taken.
+    pub fn hold(&mut self, permit: Option<Permit>) {
+        self.permit = Mutex::new(permit);
     }
 
     fn forward(&self) -> Option<&Forward> {
@@ -124,6 +134,20 @@ impl Decision {
     fn charges<'py>(&self, py: Python<'py>) -> Vec<(&str, Bound<'py, PyBytes>, u64, u64)> {
         let charges = self.told.charges.iter();
         charges.map(|(limit, key, cost, at)| (&**limit, PyBytes::new(py, key), *cost, *at)).collect()
+    }
+
+    /// Whether the request holds places in flight, until `finish` or until this decision is forgotten.
+    #[getter]
+    fn holds(&self) -> bool {
+        self.permit.lock().is_ok_and(|permit| permit.is_some())
+    }
+
+    /// Gives the places back, once; `failed`: the request ended in a way that overload explains.
+    fn finish(&self, failed: bool) {
+        let permit = self.permit.lock().ok().and_then(|mut permit| permit.take());
+        if let Some(permit) = permit {
+            permit.finish(failed);
+        }
     }
 
     /// Name of the limit that refused, or None.

@@ -7,6 +7,7 @@ use crossfade_core::rollout::Rollout;
 use crossfade_core::{Outcome, Scratch, Timestamp, Unsupported};
 use crossfade_seam::asked::{Asked, CHARGES_UNREPORTED, Hits};
 use crossfade_seam::engine::{Answer, Engine, Place, REQUEST_SHAPE, Settled, timed};
+use crossfade_seam::permit::Permit;
 use crossfade_seam::process::Process;
 
 use crate::decision::Decision;
@@ -57,6 +58,8 @@ struct Last {
     nanos: u64,
     /// The control did not ask when the limit resets, so nobody knows when a retry can succeed.
     hides_retry: bool,
+    /// What the request holds until it is done.
+    permit: Option<Permit>,
 }
 
 impl Work {
@@ -145,7 +148,8 @@ impl Work {
         hides_retry: bool,
     ) -> u8 {
         let warns = self.scratch.remarks.iter().any(|remark| remark.rollout == Rollout::Warn);
-        let tells = warns || engine.policy.route(place.route).tells;
+        let permit = self.permit(engine, answer);
+        let tells = warns || permit.is_some() || engine.policy.route(place.route).tells;
         let said = match answer {
             Answer::Decided(Outcome::Accepted(normalized)) if normalized.is_same() && !tells => code::SAME,
             Answer::Decided(Outcome::Accepted(_)) => code::CHANGED,
@@ -160,9 +164,15 @@ impl Work {
         self.last = if alone && process.emitter.is_none() {
             None
         } else {
-            Some(Last { engine: Arc::clone(engine), place, answer, settled, nanos, hides_retry })
+            Some(Last { engine: Arc::clone(engine), place, answer, settled, nanos, hides_retry, permit })
         };
         said | flags(settled)
+    }
+
+    /// The places that the request holds while it is served, by whichever side. What is refused holds none.
+    fn permit(&self, engine: &Arc<Engine>, answer: Answer) -> Option<Permit> {
+        let permit = Permit::take(engine, &self.scratch);
+        permit.filter(|_| !matches!(answer, Answer::Refused(_)))
     }
 
     /// The request is not of the shape that ASGI describes, so the candidate cannot even be asked.
@@ -173,16 +183,19 @@ impl Work {
     fn left_to_the_control(&mut self, engine: &Arc<Engine>, place: Place, now: u64, why: Unsupported) -> u8 {
         self.scratch.clear();
         let (answer, settled) = engine.unable(place, now, why);
-        self.last = Some(Last { engine: Arc::clone(engine), place, answer, settled, nanos: 0, hides_retry: false });
+        let engine = Arc::clone(engine);
+        self.last = Some(Last { engine, place, answer, settled, nanos: 0, hides_retry: false, permit: None });
         code::UNSUPPORTED | flags(settled)
     }
 
     /// Lets the candidate count a request that it does not answer; `false`: it could not.
-    pub fn count(&mut self, engine: &Engine, place: Place, parts: &Parts<'_>, body: &[u8], now: u64) -> bool {
+    pub fn count(&mut self, engine: &Arc<Engine>, place: Place, parts: &Parts<'_>, body: &[u8], now: u64) -> bool {
         self.last = None;
         let now = Timestamp::from_micros(now);
         let scratch = &mut self.scratch;
         let asked = parts.with_request(body, |request| guarded(|| engine.candidate(place, request, now, scratch)));
+        // Nobody tells when it is done.
+        drop(Permit::take(engine, scratch));
         // Whatever became of it: what it has charged, it has counted.
         engine.tally().counted(&engine.policy, engine.policy.route(place.route), scratch, true, now);
         match asked.flatten() {
@@ -197,7 +210,7 @@ impl Work {
 
     /// The last decision, copied out and forgotten.
     pub fn decision(&mut self) -> Option<Decision> {
-        let Last { engine, place, answer, settled, nanos, hides_retry } = self.last.take()?;
+        let Last { engine, place, answer, settled, nanos, hides_retry, permit } = self.last.take()?;
         let mut decision = Decision::copy(
             &engine.policy,
             engine.policy.route(place.route),
@@ -210,6 +223,7 @@ impl Work {
         if hides_retry {
             decision.hide_retry();
         }
+        decision.hold(permit);
         Some(decision)
     }
 }

@@ -11,6 +11,7 @@
 //! | [`tally`] | what the candidate has counted, and whether that is all |
 //! | [`handover`] | which side's count of a key is whole |
 //! | [`engine`] | one decision at the seam |
+//! | [`permit`] | the places in flight that a request holds |
 //! | [`limits`] | limits by hand: settling, looking, forgetting |
 //! | [`process`] | what belongs to one process |
 //! | [`counts`], [`redact`] | what happened, per route; what a capture may not hold |
@@ -31,6 +32,7 @@ pub mod fork;
 pub mod handover;
 pub mod ledger;
 pub mod limits;
+pub mod permit;
 pub mod process;
 pub mod redact;
 pub mod remarks;

@@ -34,7 +34,7 @@ impl Permit {
 
     fn give_back(&mut self, sample: Option<Sample>) {
         for (limit, key, cost) in self.places.drain(..) {
-            self.engine.limiter().finish(self.engine.policy.limit(limit), &key, cost, sample);
+            self.engine.store().finish(self.engine.policy.limit(limit), &key, cost, sample);
         }
     }
 }

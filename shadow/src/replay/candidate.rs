@@ -85,6 +85,10 @@ pub fn run<L: Limiter>(
         let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let observation = match decided {
             Ok(answer) => {
+                // A replay does not know how long a request took, so it is over at once.
+                scratch.places(policy).for_each(|taken| {
+                    limiter.finish(policy.limit(taken.limit), taken.key, taken.cost, None);
+                });
                 if prepared.reported {
                     exercised[usize::from(id.0)].add(answer.ok(), &scratch);
                 }
