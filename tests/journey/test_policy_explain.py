@@ -89,3 +89,13 @@ def test_check_says_what_is_bounded() -> None:
 
     assert "body 1,048,576 bytes, " in out
     assert "path not bounded · query 1,048,576 bytes · headers not bounded" in out
+
+
+def test_check_recommends_and_enforces_nothing() -> None:
+    """
+    Bounds that servers commonly have and a route does not enforce are named with their values.
+    """
+    out, _ = run("check", POLICY)
+
+    assert "recommended, not enforced: target.max_bytes = 8190 · headers.max_count = 100" in out
+    assert 'max_bytes = "1MiB"' in out
