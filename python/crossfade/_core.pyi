@@ -11,8 +11,10 @@ __all__ = [
     "BUILD",
     "DEBUG",
     "PHONE_METADATA",
+    "Bell",
     "Decision",
     "NativeSeam",
+    "Pending",
     "Storage",
     "decode_call",
     "encode_hello",
@@ -179,7 +181,10 @@ class NativeSeam:
         scope: Any,
         body: Any,
         now: SupportsIndex,
-        charges: SupportsGetItem[int, tuple[str, bytes, SupportsIndex, bool, SupportsFloat | SupportsIndex | None]]
+        charges: SupportsGetItem[
+            int,
+            tuple[str, SupportsGetItem[int, SupportsIndex], SupportsIndex, bool, SupportsFloat | SupportsIndex | None],
+        ]
         | None = None,
     ) -> int:
         """

@@ -5,7 +5,6 @@ Limits in the Redis that the service's own limits live in: one counter for each 
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ pytest.importorskip("uvicorn")
 
 from counted_service import PATHS, counted, exchanges, policy
 from crossfade import Request
-from redis_server import serving
+from real_redis import Server, account, server
 
 LIMIT = 40
 CLIENTS = ["a", "b", "c", "é"]
@@ -29,9 +28,9 @@ def request() -> Request:
     return Request.of("GET", "/fixed", headers=[(b"x-client", b"a")])
 
 
-def seam_over(make_service: Any, address: str, timeout: str = "1s") -> Any:
+def seam_over(make_service: Any, running: Server, timeout: str = "1s") -> Any:
     """A seam whose candidate answers for everybody and has no control."""
-    service = make_service(policy(f'url = "{address}"\ntimeout = "{timeout}"', f"{LIMIT}/hour"))
+    service = make_service(policy(f'url = "redis://127.0.0.1:{running.port}"\ntimeout = "{timeout}"', f"{LIMIT}/hour"))
     service.stage("fixed", "live")
     return service.seam()
 
@@ -57,8 +56,8 @@ def test_no_switch_counts_a_request_twice_or_not_at_all(tmp_path: Path) -> None:
     A service with two workers goes from `off` to `live` and back while clients ask. Each gets exactly its limit, and
     Redis holds exactly one hit for each request, whichever side made it; both sides decided and charged alike.
     """
-    with serving(tmp_path) as (redis, _):
-        address = f"redis://127.0.0.1:{redis.connection_pool.connection_kwargs['port']}"
+    with server() as running:
+        redis, address = running.client, f"redis://127.0.0.1:{running.port}"
         with counted(tmp_path, store=f'url = "{address}"\ntimeout = "2s"', storage=address) as service:
             got: dict[str, Counter[tuple[str, int]]] = {path: Counter() for path in PATHS}
             for stage in STAGES:
@@ -87,46 +86,42 @@ def test_no_switch_counts_a_request_twice_or_not_at_all(tmp_path: Path) -> None:
     assert {status["store"]["scope"] for status in statuses.values()} == {"fleet"}
 
 
-def test_a_frozen_server_holds_up_nobody(tmp_path: Path, make_service: Any) -> None:
+def test_a_frozen_server_holds_up_nobody(make_service: Any) -> None:
     """
     When Redis is stopped in the middle, an event loop serves on: requests are decided without it, by a table of the
     process, other tasks run while they wait, and the counts of what happened add up.
     """
-    with serving(tmp_path) as (redis, process):
-        address = f"redis://127.0.0.1:{redis.connection_pool.connection_kwargs['port']}"
-        seam = seam_over(make_service, address)
+    with server() as running:
+        seam = seam_over(make_service, running)
         assert asyncio.run(several(seam, 5))[0] == {"accepted": 5}
-        process.send_signal(signal.SIGSTOP)
-        try:
-            kinds, rounds = asyncio.run(several(seam, 60))
-        finally:
-            process.send_signal(signal.SIGCONT)
+        running.freeze()
+        kinds, rounds = asyncio.run(several(seam, 60))
 
         assert kinds == {"accepted": LIMIT, "limited": 60 - LIMIT}
         assert rounds > 60
         store = seam.status()["store"]
         assert store["asked"] == 65 == store["answered"] + store["degraded"]
+        account(store)
 
 
-def test_a_cancelled_request_leaves_nothing_behind(tmp_path: Path, make_service: Any) -> None:
+def test_a_cancelled_request_leaves_nothing_behind(make_service: Any) -> None:
     """
     A request that is cancelled while it waits gives its answers up; the next ones on the same loop get theirs.
     """
 
-    async def run(seam: Any, process: Any) -> str:
-        process.send_signal(signal.SIGSTOP)
+    async def run(seam: Any, running: Server) -> str:
+        running.freeze()
         task = asyncio.create_task(seam.admit_async(request()))
         while not seam.status()["store"]["asked"]:
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        process.send_signal(signal.SIGCONT)
+        running.thaw()
         return (await seam.admit_async(request())).kind
 
-    with serving(tmp_path) as (redis, process):
-        port = redis.connection_pool.connection_kwargs["port"]
-        seam = seam_over(make_service, f"redis://127.0.0.1:{port}", "5s")
-        assert asyncio.run(run(seam, process)) == "accepted"
+    with server() as running:
+        seam = seam_over(make_service, running, "5s")
+        assert asyncio.run(run(seam, running)) == "accepted"
         store = seam.status()["store"]
         assert (store["asked"], store["answered"], store["abandoned"]) == (2, 1, 1)
