@@ -79,10 +79,19 @@ class Decision:
         """
         The field that was refused, or None.
         """
+    def finish(self, /, failed: bool) -> None:
+        """
+        Gives the places back, once; `failed`: the request ended in a way that overload explains.
+        """
     @property
     def headers(self, /) -> list[tuple[bytes, bytes]] | None:
         """
         The normalised headers in order, or None where they go on as they came.
+        """
+    @property
+    def holds(self, /) -> bool:
+        """
+        Whether the request holds places in flight, until `finish` or until this decision is forgotten.
         """
     @property
     def kind(self, /) -> str:
