@@ -8,7 +8,7 @@ use crossfade_store::storage::{self, Counter, TooLong};
 use pyo3::exceptions::{PyOSError, PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyString};
 
 use crate::guard::{self, guarded, may_panic};
 
@@ -25,7 +25,8 @@ use crate::guard::{self, guarded, may_panic};
 #[pyclass(module = "crossfade._core", frozen)]
 pub struct Storage {
     place: Place,
-    time: Py<PyModule>,
+    /// The names of Python's module `time`.
+    time: Py<PyDict>,
 }
 
 enum Place {
@@ -52,7 +53,9 @@ impl Storage {
     }
 
     fn now(&self, py: Python<'_>) -> PyResult<f64> {
-        self.time.bind(py).call_method0(intern!(py, "time"))?.extract()
+        // Looked up each time: tests replace it.
+        let time = self.time.bind(py).get_item(intern!(py, "time"))?;
+        time.ok_or_else(|| PyRuntimeError::new_err("the module time has no time()"))?.call0()?.extract()
     }
 }
 
@@ -79,7 +82,7 @@ impl Storage {
             None => Place::Memory(MemoryStorage::new(max_keys)),
             Some(name) => Place::Shared(shared(name, max_keys as u64, ring_bytes, on_full)?),
         };
-        Ok(Self { place, time: py.import("time")?.unbind() })
+        Ok(Self { place, time: py.import("time")?.dict().unbind() })
     }
 
     /// How a shared table came to be open: "joined", "made", or why one that was there was replaced by an empty one:
@@ -101,8 +104,8 @@ impl Storage {
 
     /// Adds to a counter, and gives what it is then. At nothing it begins, and lasts `expiry` seconds.
     #[pyo3(signature = (key: "str", expiry: "float", amount: "int"=Whole(1)))]
-    fn incr(&self, py: Python<'_>, key: Key<'_>, expiry: f64, amount: Whole) -> PyResult<i64> {
-        self.ask(py, |counts, now| counts.incr(key.bytes(), expiry, amount.0, now))
+    fn incr(&self, py: Python<'_>, key: Key<'_>, expiry: Seconds, amount: Whole) -> PyResult<i64> {
+        self.ask(py, |counts, now| counts.incr(key.bytes(), expiry.0, amount.0, now))
     }
 
     /// A counter.
@@ -283,6 +286,20 @@ impl FromPyObject<'_, '_> for Whole {
                 Ok(Self(if object.gt(0)? { i64::MAX } else { i64::MIN }))
             }
             Err(error) => Err(PyTypeError::new_err(error.value(object.py()).to_string())),
+        }
+    }
+}
+
+/// A time; mostly an int, which Python would make a float object of first.
+struct Seconds(f64);
+
+impl FromPyObject<'_, '_> for Seconds {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        match object.cast::<PyInt>().map(|whole| whole.extract::<u32>()) {
+            Ok(Ok(seconds)) => Ok(Self(f64::from(seconds))),
+            _ => object.extract().map(Self),
         }
     }
 }
