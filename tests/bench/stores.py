@@ -1,9 +1,9 @@
 """
 What one hit of a limit costs, by where it is counted: all rows from one run on this machine, as ratios to the first.
 
-The rows are those of programs that print `name<TAB>nanoseconds of one hit<TAB>million hits a second`; a line with another
-number of fields is a figure of its own and is printed as it is. Times are those that a processor worked. Read the ratios: the numbers
-belong to this machine and this moment.
+The rows are those of programs that print `name<TAB>nanoseconds of one hit<TAB>million hits a second`; a line with
+another number of fields is a figure of its own and is printed as it is. Times are those that a processor worked. Read
+the ratios: the numbers belong to this machine and this moment.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Served:
         self.begun = asyncio.Event()
         self.fails = False
 
-    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+    async def serve(self, _scope: Any, _receive: Any, send: Any) -> None:
         self.begun.set()
         await self.end.wait()
         if self.fails:
