@@ -110,8 +110,8 @@ def test_every_dependency_is_argued(crate: str) -> None:
 @pytest.mark.parametrize("crate", CRATES)
 def test_unsafe_lives_in_two_places_alone(crate: str) -> None:
     """
-    Every crate forbids `unsafe`; the seam denies it but in its fork hook, the store but where it maps a file, the binding
-    denies it.
+    Every crate forbids `unsafe`; the seam denies it but in its fork hook, the store but where it maps a file, the
+    binding denies it.
     """
     folder = ROOT / CRATES[crate] / "src"
     root = folder / ("main.rs" if crate == "crossfade-cli" else "lib.rs")
