@@ -177,7 +177,8 @@ fn the_digest_follows_what_the_store_decides() {
 
 #[test]
 fn requests_in_flight_are_counted_in_memory_alone() {
-    let limit = "[limits.a]\nkey = ['client']\nstrategy = 'concurrent'\nmost = 3\n";
+    let limit = "[limits.a]\nkey = ['client']\nstrategy = 'concurrent'\nmost = 3\n\
+                 [[route]]\nname = 'r'\nmatch = 'GET /'\nlimits = ['a']\n";
     let parse = |url: &str| Policy::parse("f", &format!("version = 1\n[store]\nurl = '{url}'\n{limit}"));
     assert!(parse("memory://").is_ok());
     for url in ["shm://x?scope=host", "redis://x"] {
