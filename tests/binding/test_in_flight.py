@@ -104,6 +104,23 @@ def test_a_shadow_holds_places_for_what_the_control_serves(make_service):
     asyncio.run(story())
 
 
+def test_a_request_that_cannot_be_asked_gives_nobodys_place_back(make_service):
+    """
+    What the candidate cannot even read leaves the places of other requests as they are.
+    """
+    service = make_service(POLICY)
+    service.stage("pages", "live")
+    seam = service.seam()
+    seam.control("pages", lambda _: Outcome.accepted())
+    request = Request.of("GET", "/a", peer="10.0.0.1")
+    assert seam.admit(request).kind == "accepted"
+
+    seam._native.pass_by(SCOPE | {"headers": [("text", "text")]}, b"", 1)
+
+    assert seam.admit(Request.of("GET", "/a", peer="10.0.0.1")).kind == "limited"
+    request.finish()
+
+
 @pytest.mark.parametrize("says", [True, False])
 def test_a_forgotten_request_is_not_in_flight(make_service, says):
     """

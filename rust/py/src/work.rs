@@ -194,11 +194,13 @@ impl Work {
         let now = Timestamp::from_micros(now);
         let scratch = &mut self.scratch;
         let asked = parts.with_request(body, |request| guarded(|| engine.candidate(place, request, now, scratch)));
+        // It was not asked: what the scratch holds is another request's.
+        let Some(asked) = asked else { return false };
         // Nobody tells when it is done.
         drop(Permit::take(engine, scratch));
         // Whatever became of it: what it has charged, it has counted.
         engine.tally().counted(&engine.policy, engine.policy.route(place.route), scratch, true, now);
-        match asked.flatten() {
+        match asked {
             None => false,
             Some(Asked::Answered(_) | Asked::Control) => true,
             // Nobody waits for the answers. In the control's own counters the control counts it.
