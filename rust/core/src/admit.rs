@@ -10,8 +10,9 @@ use crate::{Request, Scratch, Timestamp, body, client, head, target};
 ///
 /// Writes the normalised parts, the charges and the rules that changed something into `scratch`, which it clears first.
 /// A refusal by one of several limits leaves the earlier ones consumed, as the services do that call `limits` one
-/// limit after the other, unless the route says that it is all or nothing. Places in flight come back with any refusal; else they are the caller's to give back
-/// ([`Scratch::places`]), also where the control must judge: its answer is in flight.
+/// limit after the other, unless the route says that it is all or nothing. Places in flight come back with any refusal;
+/// else they are the caller's to give back ([`Scratch::places`]), also where the control must judge: its answer is in
+/// flight.
 ///
 /// # Errors
 ///

@@ -12,10 +12,8 @@ use std::sync::Arc;
 
 use crossfade_core::limit::adaptive::Sample;
 use crossfade_core::limit::{Charged, Hit, Limit, LimitCharge, LimitId, Limiter, Unlimited, Window};
-use crossfade_core::{Scratch, Timestamp};
-
 use crossfade_core::policy::{LimitsCharge, RouteId};
-use crossfade_core::{Request, Unsupported, admit};
+use crossfade_core::{Request, Scratch, Timestamp, Unsupported, admit};
 use crossfade_store::redis::{Bell, Order, Submitted};
 
 use crate::engine::{Answer, Engine, Place};

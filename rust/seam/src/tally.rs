@@ -5,10 +5,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossfade_core::Policy;
-use crossfade_core::Timestamp;
-use crossfade_core::key::KeyPart;
 use crossfade_core::limit::{Limit, LimitId, Strategy};
+use crossfade_core::{Policy, Timestamp};
 use crossfade_store::Memory;
 use crossfade_store::shared::Opened;
 
@@ -35,8 +33,6 @@ pub(crate) struct Warmth {
     /// The candidate's count of any key may be short until then, in microseconds since the epoch. A shared table says it
     /// for all workers.
     pub(crate) cold_until: AtomicU64,
-    /// Requests of different routes can meet in one key.
-    crosses_routes: bool,
     pub(crate) shortness: Shortness,
 }
 
@@ -47,7 +43,6 @@ impl Tally {
             limit: limit.clone(),
             memory: memory_of(limit),
             cold_until: AtomicU64::new(0),
-            crosses_routes: !limit.key.parts.contains(&KeyPart::Route),
             shortness: Shortness::default(),
         });
         let limits: Vec<Warmth> = limits.collect();
@@ -123,7 +118,7 @@ impl Tally {
 
     /// Whether requests of different routes can meet in one key of the limit.
     pub fn crosses_routes(&self, id: LimitId) -> bool {
-        self.of(id).crosses_routes
+        self.of(id).limit.key.crosses_routes()
     }
 
     pub(crate) fn of(&self, id: LimitId) -> &Warmth {
