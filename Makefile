@@ -52,7 +52,7 @@ check: ## The fast loop: the core's and the store's tests and lints
 bench: $(WHEEL)/$(STAMP) ## Decision latency of control and candidate, side by side
 	$(WHEEL)/bin/python tests/bench/decision.py --work .cache/bench
 
-bench-limits: $(WHEEL)/$(STAMP) ## One hit of a limit: each store, limits over memory and over crossfade, other libraries
+bench-limits: $(WHEEL)/$(STAMP) ## One hit of a limit: each store, limits over memory and over crossfade, other limiters
 	$(WHEEL)/bin/pip install -q --disable-pip-version-check --target .cache/bench-packages --upgrade -r tests/bench/requirements.txt
 	PYTHONPATH=.cache/bench-packages $(WHEEL)/bin/python tests/bench/one_hit.py
 	$(PYTHON) tests/bench/stores.py

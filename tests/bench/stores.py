@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Each prints rows; another one is another line.
 PROGRAMS = [
-    ["cargo", "run", "--quiet", "--profile", "perf", "-p", "crossfade-store", "--example", "limits_cost"],
+    "cargo run --quiet --profile perf -p crossfade-store --example limits_cost",
+    "cargo run --quiet --release --manifest-path tests/bench/governor/Cargo.toml --target-dir target/governor",
 ]
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     first: float | None = None
     print(f"{'':50} {'ns a hit':>10} {'M hits/s':>10} {'ratio':>8}")
     for program in PROGRAMS:
-        with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+        with subprocess.Popen(program.split(), cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
             assert running.stdout is not None
             for line in running.stdout:
                 name, *fields = line.rstrip("\n").split("\t")
@@ -34,7 +35,7 @@ def main() -> None:
                 first = first or each
                 print(f"{name:50} {each:10.1f} {rate:10.2f} {each / first:8.1f}", flush=True)
         if running.returncode != 0:
-            raise SystemExit(f"{' '.join(program)} ended with {running.returncode}")
+            raise SystemExit(f"{program} ended with {running.returncode}")
 
 
 if __name__ == "__main__":
