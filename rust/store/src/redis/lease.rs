@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossfade_core::Timestamp;
 use crossfade_core::limit::Hit;
@@ -45,6 +45,8 @@ struct Grant {
     tokens: u64,
     since: u64,
     until: u64,
+    /// When they are over whatever the time of a request: a clock that was set back makes no token last longer.
+    ends: Instant,
 }
 
 /// The tokens of this process: of at most so many keys. Those of a key that is given up are lost; nobody gets too many.
@@ -79,6 +81,8 @@ impl Leases {
     /// enough, and of each charge it is noted how many are wanted.
     pub(super) fn take(&self, charges: &mut [Charge], now: Timestamp, hosts: u64) -> Option<(Vec<Hit>, Vec<Charge>)> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        // One for all charges: what is enough stays enough.
+        let now = (now, Instant::now());
         let enough = (0..charges.len()).all(|index| {
             let name = &charges[index].name;
             let same = charges[..=index].iter().filter(|charge| charge.name == *name);
@@ -95,11 +99,12 @@ impl Leases {
         let mut low = Vec::new();
         for charge in charges {
             let Some(pool) = pools.get(&charge.name) else { continue };
-            pool.spend(charge.cost);
+            pool.spend(charge.cost, now);
             let tokens = pool.tokens(now);
             hits.push(Hit { admitted: true, remaining: pool.remaining + tokens, reset: pool.reset });
-            if tokens * 2 <= pool.brought && pool.asked.is_none_or(|asked| now.micros() > asked + PATIENCE) {
-                pool.asked = Some(now.micros());
+            let micros = now.0.micros();
+            if tokens * 2 <= pool.brought && pool.asked.is_none_or(|asked| micros > asked + PATIENCE) {
+                pool.asked = Some(micros);
                 low.push(Charge { cost: 1, wanted: pool.size(hosts), ..charge.clone() });
             }
         }
@@ -120,7 +125,8 @@ impl Leases {
         (pool.used, pool.asked) = (spent, None);
         (pool.remaining, pool.reset) = (seen.window.remaining, seen.window.reset);
         let (since, until) = (now.micros(), seen.holds);
-        pool.grants.push(Grant { tokens: pool.brought, since, until });
+        let ends = Instant::now() + Duration::from_micros(until.saturating_sub(since));
+        pool.grants.push(Grant { tokens: pool.brought, since, until, ends });
         pools.young.insert(charge.name.as_slice().into(), pool);
         if pools.young.len() * 2 > self.most {
             pools.aged = std::mem::take(&mut pools.young);
@@ -135,16 +141,17 @@ impl Leases {
 }
 
 impl Pool {
-    /// What can be used now; what is over is forgotten.
-    fn tokens(&mut self, now: Timestamp) -> u64 {
-        self.grants.retain(|grant| grant.tokens > 0 && (grant.since..grant.until).contains(&now.micros()));
-        self.grants.iter().map(|grant| grant.tokens).sum()
+    /// What can be used now; what is over is forgotten. Requests come in another order than that of their times: what was
+    /// granted to a later one is kept for those that follow it.
+    fn tokens(&mut self, (now, instant): (Timestamp, Instant)) -> u64 {
+        self.grants.retain(|grant| grant.tokens > 0 && now.micros() < grant.until && instant < grant.ends);
+        self.grants.iter().filter(|grant| grant.since <= now.micros()).map(|grant| grant.tokens).sum()
     }
 
     /// There are as many.
-    fn spend(&mut self, mut cost: u64) {
+    fn spend(&mut self, mut cost: u64, (now, _): (Timestamp, Instant)) {
         self.used += cost;
-        for grant in &mut self.grants {
+        for grant in self.grants.iter_mut().filter(|grant| grant.since <= now.micros()) {
             let some = grant.tokens.min(cost);
             grant.tokens -= some;
             cost -= some;
@@ -155,5 +162,65 @@ impl Pool {
     fn size(&self, hosts: u64) -> u64 {
         let share = (SHARE * self.remaining as f64 / hosts.max(1) as f64) as u64;
         self.used.saturating_mul(2).min(share).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use crossfade_core::key::{KeyTemplate, OnMissing};
+    use crossfade_core::limit::{Flavour, Limit, LimitCharge, LimitId, Strategy, Window};
+
+    use super::*;
+
+    fn charge() -> Charge {
+        let limit = Limit {
+            id: LimitId(0),
+            name: Box::default(),
+            rate: "500/hour".parse().expect("a rate"),
+            strategy: Strategy::FixedWindow,
+            flavour: Flavour::Redis,
+            key: KeyTemplate { parts: Vec::new(), on_missing: OnMissing::Skip },
+            cost: Default::default(),
+            settles: false,
+        };
+        Charge::of(&LimitCharge { limit: &limit, key: b"a", cost: 1 }, "LIMITS", "LIMITER")
+    }
+
+    /// Leases with so many tokens for others than who asked, granted to a request of that time, and used before `holds`.
+    fn leases(tokens: u64, since: u64, holds: u64) -> Leases {
+        let leases = Leases::new(100);
+        let window = Window { remaining: 0, reset: 0.0 };
+        let seen = Seen { granted: Some(tokens + 1), window, test: true, until: 0, holds };
+        leases.put(&charge(), Some(&seen), 1, Timestamp::from_micros(since));
+        leases
+    }
+
+    fn takes(leases: &Leases, now: u64) -> bool {
+        leases.take(&mut [charge()], Timestamp::from_micros(now), 1).is_some()
+    }
+
+    /// A thread that read the clock, and was then held up while another one got tokens, loses nobody's.
+    #[test]
+    fn a_late_request_loses_nothing() {
+        let leases = leases(2, 2_000, 3_600_000_000);
+        assert!(!takes(&leases, 1_999), "it came before they were counted");
+        assert!(takes(&leases, 2_000));
+        assert!(!takes(&leases, 1_000));
+        assert!(takes(&leases, 2_001));
+        assert!(!takes(&leases, 2_002), "there were two");
+    }
+
+    /// Tokens end with their window, whatever the clock says then.
+    #[test]
+    fn ends_by_either_clock() {
+        let by_time = leases(9, 2_000, 3_600_000_000);
+        assert!(takes(&by_time, 3_599_999_999));
+        assert!(!takes(&by_time, 3_600_000_000) && !takes(&by_time, 2_000));
+        let set_back = leases(9, 3_600_000_000, 3_600_001_000);
+        assert!(!takes(&set_back, 2_000));
+        thread::sleep(Duration::from_millis(2));
+        assert!(!takes(&set_back, 3_600_000_000));
     }
 }
