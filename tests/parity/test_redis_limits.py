@@ -201,6 +201,24 @@ def told(words: str) -> Said:
     return real_redis.said(words)
 
 
+@pytest.mark.parametrize(
+    ("strategy", "rate", "most"),
+    [
+        ("fixed-window", "9007199254740991/1day", 2**53 - 1),
+        ("sliding-window-counter", "9007199254740991/1day", 2**53 - 1),
+        ("gcra:104249", "100000000000/1day", 104_249),
+        ("gcra:104249", "4503599627370496/1day", 104_249),
+        ("gcra:52124", "1/1day", 52_124),
+    ],
+)
+def test_the_largest_that_a_policy_lets_in_is_exact(strategy: str, rate: str, most: int, server: Server) -> None:
+    """All of it is granted, in two parts, and not one more: doubles hold it. (policy_store.rs has the same numbers.)"""
+    now = int(time.time() * 1e6)
+    with Store(server.port, PATIENT) as store:
+        answers = [store.ask(f"@{now} hit {strategy} {rate} largest {cost}") for cost in (most - 1, 1, 1)]
+        assert [answer.split()[0] + answer.split()[-1] for answer in answers] == ["1Server", "1Server", "0Server"]
+
+
 def test_all_or_none(server: Server) -> None:
     """An atomic refusal takes nothing from any limit, and charges of one key are judged together."""
     roomy, tight = "moving-window 9/1minute atomic", "sliding-window-counter 2/1minute atomic"

@@ -7,8 +7,12 @@ use crossfade_core::policy::{Counting, Failure, OnFull, RedisStore, Scope, Serve
 
 /// A policy with this store and one limit.
 fn with(store: &str, rate: &str, strategy: &str) -> Result<Policy, String> {
+    with_limit(store, &format!("rate = '{rate}'\nstrategy = '{strategy}'"))
+}
+
+fn with_limit(store: &str, limit: &str) -> Result<Policy, String> {
     let text = format!(
-        "version = 1\n{store}\n[limits.a]\nkey = ['client']\nrate = '{rate}'\nstrategy = '{strategy}'\n\
+        "version = 1\n{store}\n[limits.a]\nkey = ['client']\n{limit}\n\
          [[route]]\nname = 'r'\nmatch = 'POST /r'\nlimits = ['a']\n"
     );
     Policy::parse("f", &text).map_err(|errors| errors.to_string())
@@ -150,6 +154,57 @@ fn what_a_slot_cannot_hold_is_refused() {
         let expected = format!("f:6:1  limit \"a\": key \"rate\" is \"{} per 1 second\"", most + 1);
         assert!(said.contains(&expected) && said.contains(&format!("up to {most} by {strategy}")), "{said}");
         assert!(with("", &format!("{}/second", most + 1), strategy).is_ok(), "memory holds it");
+    }
+}
+
+/// A slot holds ends until 2106: the longest windows do not fit, nowhere else and by no other strategy.
+#[test]
+fn a_window_that_a_slot_cannot_hold_is_refused() {
+    let shared = "[store]\nurl = 'shm://x?scope=host'";
+    let (longest, longer) = ("1/2147483648 seconds", "1/2147483649 seconds");
+    assert!(with(shared, longest, "fixed-window").is_ok());
+    let said = with(shared, longer, "fixed-window").expect_err("too long");
+    assert!(said.contains("f:6:1  limit \"a\": key \"rate\" is \"1 per 2147483649 second\""), "{said}");
+    assert!(said.contains("shm:// counts windows up to 2147483648 seconds, 68 years, by fixed-window"), "{said}");
+    for (store, strategy) in [(shared, "sliding-window-counter"), (shared, "moving-window"), ("", "fixed-window")] {
+        assert!(with(store, longer, strategy).is_ok(), "{store} {strategy}");
+    }
+}
+
+/// In a script every number is a double: an amount or a burst that would be rounded is refused with the most that is not.
+#[test]
+fn what_a_script_would_round_is_refused() {
+    let redis = "[store]\nurl = 'redis://x'";
+    for strategy in ["fixed-window", "sliding-window-counter"] {
+        assert!(with(redis, "9007199254740991/second", strategy).is_ok());
+        let said = with(redis, "9007199254740992/second", strategy).expect_err(strategy);
+        assert!(said.contains(&format!("redis:// counts amounts up to 9007199254740991 by {strategy}")), "{said}");
+    }
+    let gcra = |store: &str, rate: &str, burst: u64| {
+        with_limit(store, &format!("rate = '{rate}'\nstrategy = 'gcra'\nburst = {burst}"))
+    };
+    assert!(
+        gcra(redis, "4503599627370497/second", 1).expect_err("an amount").contains("up to 4503599627370496 by gcra")
+    );
+    for (rate, most) in [
+        // Cells of a day each, for 142 years.
+        ("1/day", 52_124),
+        // A rest of 86,400,000,000 ticks.
+        ("100000000000/day", 104_249),
+        ("3/second", u64::from(u32::MAX)),
+        ("100000000/second", u64::from(u32::MAX)),
+    ] {
+        assert!(gcra(redis, rate, most).is_ok(), "{rate}");
+        if most < u32::MAX.into() {
+            let said = gcra(redis, rate, most + 1).expect_err(rate);
+            let place = format!("f:8:1  limit \"a\": key \"burst\" is {}, and the rate is \"", most + 1);
+            let advice =
+                format!("redis:// counts bursts up to {most} of this rate exactly: lower it, or change the rate");
+            assert!(said.contains(&place) && said.contains(&advice), "{said}");
+        }
+        for store in ["", "[store]\nurl = 'shm://x?scope=host'"] {
+            assert!(gcra(store, rate, most + 1).is_ok() == (most < u32::MAX.into()), "{store}");
+        }
     }
 }
 

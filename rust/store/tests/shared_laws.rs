@@ -225,6 +225,16 @@ fn a_count_goes_over_and_back() {
     }
 }
 
+/// The longest fixed window that a policy lets in ends when that of a memory does, whoever hits until 2038.
+#[test]
+fn a_slot_holds_the_longest_window() {
+    let table = Table::new(10, OnFull::Share);
+    let (shared, memory) = (table.open(), Memory::new(10));
+    let limit = limit(0, "2/2147483648 seconds", STRATEGIES[0]);
+    let latest = Timestamp::from_micros((1 << 31) * 1_000_000 - 1);
+    assert_eq!(shared.hit(&limit, b"a", 1, latest), memory.hit(&limit, b"a", 1, latest));
+}
+
 /// What is cold under a limit all processes know, under that limit alone, and no word makes it shorter.
 #[test]
 fn all_know_what_is_cold() {

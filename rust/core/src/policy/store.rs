@@ -6,7 +6,7 @@ use super::file::{Item, Section};
 use super::inherited::{count, size};
 use super::limits::check_name;
 use super::store_url::{self, Server, Url};
-use crate::limit::Strategy;
+use crate::limit::{Rate, Strategy};
 
 /// Where counts live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,19 +185,42 @@ impl Store {
     /// The largest amount of a limit that it can count; `None`: whatever the strategy can.
     ///
     /// A slot of the shared table is one word of 128 bits that is swapped at once: 42 bits of count, or two counts of 32,
-    /// or 96 bits of time in ticks of one amount-th of a microsecond, which hold 2^52 microseconds.
+    /// or 96 bits of time in ticks of one amount-th of a microsecond, which hold 2^52 microseconds. In the scripts of Redis
+    /// every number is a double: one above the amount must be another one, and so must the sum of two rests of a microsecond.
     pub fn most(&self, strategy: &Strategy) -> Option<u64> {
-        if !matches!(self, Self::Shared(_)) {
+        // A count goes on above the amount, and must not come to look like less.
+        Some(match (self, strategy) {
+            (Self::Shared(_), Strategy::FixedWindow) => (1 << 42) - 2,
+            (Self::Shared(_), Strategy::MovingWindow) => MOST_SHARED_STAMPS,
+            (Self::Shared(_), Strategy::SlidingWindowCounter) => (1 << 32) - 2,
+            (Self::Shared(_), Strategy::Gcra { .. }) => 1 << 43,
+            (Self::Redis(_), Strategy::FixedWindow | Strategy::SlidingWindowCounter) => (1 << 53) - 1,
+            (Self::Redis(_), Strategy::Gcra { .. }) => 1 << 52,
+            _ => return None,
+        })
+    }
+
+    /// The longest window of a limit that it can count, in seconds; `None`: whatever a rate can say.
+    ///
+    /// A slot of the shared table holds ends of fixed windows until 2106: of such a window for whoever hits until 2038.
+    pub fn longest(&self, strategy: &Strategy) -> Option<u64> {
+        matches!((self, strategy), (Self::Shared(_), Strategy::FixedWindow)).then_some(1 << 31)
+    }
+
+    /// The largest burst of a rate that it can count; `None`: any.
+    ///
+    /// In the scripts of Redis every number has to stay below 2^53, where doubles are whole: what is owed and the time,
+    /// until 2112, are half of that each, in microseconds; and so is each cell's rest of a microsecond, times the burst. A
+    /// word of the shared table holds every burst that a policy can name.
+    pub fn most_burst(&self, rate: &Rate) -> Option<u64> {
+        if !matches!(self, Self::Redis(_)) {
             return None;
         }
-        // A count goes on above the amount, and must not come to look like less.
-        Some(match strategy {
-            Strategy::FixedWindow => (1 << 42) - 2,
-            Strategy::MovingWindow => MOST_SHARED_STAMPS,
-            Strategy::SlidingWindowCounter => (1 << 32) - 2,
-            Strategy::Gcra { .. } => 1 << 43,
-            Strategy::Concurrent { .. } => return None,
-        })
+        let (cell, amount) = (u128::from(rate.window()) * 1_000_000, u128::from(rate.amount));
+        let lasting = (amount << 52) / cell;
+        let exact = ((1 << 53) - 1) / (cell % amount.max(1)).max(1);
+        // Without an amount nothing is ever owed.
+        (amount > 0).then(|| u64::try_from(lasting.min(exact)).unwrap_or(u64::MAX))
     }
 }
 

@@ -62,6 +62,14 @@ pub(super) fn read(section: &Section<'_>, store: &Store) -> Option<(Rate, Strate
         && let Some(advice) = too_large(&rate, &strategy, store)
     {
         item.complain(format_args!("is \"{rate}\""), advice);
+    } else if let (Strategy::Gcra { burst }, Some(most)) = (strategy, store.most_burst(&rate))
+        && burst > most
+        && let Some(item) = section.get("burst")
+    {
+        let scheme = store.scheme();
+        let advice =
+            format!("{scheme}:// counts bursts up to {most} of this rate exactly: lower it, or change the rate");
+        item.complain(format_args!("is {burst}, and the rate is \"{rate}\""), advice);
     }
     Some((rate, strategy))
 }
@@ -99,6 +107,10 @@ fn too_large(rate: &Rate, strategy: &Strategy, store: &Store) -> Option<String> 
     if let Err(why) = strategy.check(rate) {
         return Some(format!("{why} for this strategy, which keeps a stamp for each hit"));
     }
-    let most = store.most(strategy).filter(|&most| rate.amount > most)?;
-    Some(format!("{}:// counts amounts up to {most} by {}", store.scheme(), strategy.name()))
+    let (scheme, strategy_name) = (store.scheme(), strategy.name());
+    if let Some(most) = store.most(strategy).filter(|&most| rate.amount > most) {
+        return Some(format!("{scheme}:// counts amounts up to {most} by {strategy_name}"));
+    }
+    let longest = store.longest(strategy).filter(|&longest| rate.window() > longest)?;
+    Some(format!("{scheme}:// counts windows up to {longest} seconds, 68 years, by {strategy_name}"))
 }
