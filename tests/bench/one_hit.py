@@ -4,8 +4,8 @@ One hit of a limit, as a Python service pays for it: `limits` over its memory an
 All rows take turns in one process, in rounds of some milliseconds, and a row's figure is the median of its rounds: read
 the ratios. `hot` hits one key, which is granted all the time, a fresh one in each round; `refused` one that is refused;
 `keys` ten thousand keys in turn. The rows "strategy alone" are the library's own strategy objects over a storage that
-does nothing. Times are those that a processor worked in the thread that hits: what the purge threads of memory:// work
-comes on top.
+does nothing; "the storage's call alone" is what a fixed window asks of it. Times are those that a processor worked in
+the thread that hits: what the purge threads of memory:// work comes on top.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ def rows(uris: list[str]) -> dict[str, Callable[[str], Hit]]:
         stores = {"strategy alone": Nothing()} | {short(uri): storage_from_string(uri) for uri in uris}
         for uri, storage in stores.items():
             made[f"{name}, {uri}"] = through(strategy(storage))
+    for uri in uris:
+        made[f"the storage's call alone, {short(uri)}"] = called(storage_from_string(uri))
     return made | others()
 
 
@@ -67,6 +69,16 @@ def through(limiter: Any) -> Callable[[str], Hit]:
     def under(rate: str) -> Hit:
         item = parse(rate)
         return lambda key: limiter.hit(item, key)
+
+    return under
+
+
+def called(storage: Any) -> Callable[[str], Hit]:
+    """What a fixed window calls, without the strategy."""
+
+    def under(rate: str) -> Hit:
+        expiry = parse(rate).get_expiry()
+        return lambda key: storage.incr(key, expiry)
 
     return under
 
