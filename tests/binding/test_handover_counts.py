@@ -44,7 +44,7 @@ rate = "5/minute"
 strategy = "{strategy}"
 [[route]]
 name = "pages"
-match = "GET /{{path*}}"
+match = "GET|POST /{{path*}}"
 limits = ["clients"]
 """
 
@@ -268,3 +268,36 @@ def test_counting_starts_no_process_half(service):
     assert limiter.hit(RATE, "all", "early")
     assert set(Path("/proc/self/task").iterdir()) == before
     assert unasked._native.hands_over(time.time()) is False
+
+
+def test_a_key_waits_when_only_the_control_has_counted_it(make_service, clock):
+    """
+    A body that the candidate cannot judge is counted by the control alone. Where nobody sees how, the client's next
+    requests are the control's until that hit no longer matters, and other clients' are the candidate's.
+    """
+    service = make_service(
+        POLICY.format(strategy="fixed-window") + 'limits_stand = "after-body"\n[route.json]\nmax_bytes = "1MiB"\n'
+    )
+    service.stage("pages", "live")
+    seam, limiter = service.seam(), FixedWindowRateLimiter(storage())
+
+    def control(request: Request) -> Outcome:
+        granted = limiter.hit(RATE, "all", request.peer)
+        return Outcome.accepted() if granted else Outcome.limited("clients", retry_after=1)
+
+    seam.control("pages", control)
+
+    def post(client: str, body: bytes = b"{}") -> str:
+        return seam.admit(
+            Request.of("POST", "/", peer=client, headers=[(b"content-type", b"application/json")], body=body)
+        ).kind
+
+    deep = b"[" * 100 + b"]" * 100
+    assert [post("10.0.0.1", deep) for _ in range(5)] == ["accepted"] * 5
+    assert (post("10.0.0.1"), post("10.0.0.2")) == ("limited", "accepted")
+    row = seam.status()["routes"]["pages"]
+    assert (row["cold"], row["answered_by_candidate"]) == (1, 1)
+
+    clock.sleep(61)
+    assert post("10.0.0.1") == "accepted"
+    assert seam.status()["routes"]["pages"]["cold"] == 1

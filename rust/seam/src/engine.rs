@@ -276,7 +276,10 @@ impl Engine {
         match answer {
             Answer::Decided(_) => {}
             Answer::Refused(_) => state.counts.refused_above_cap.add(),
-            Answer::Unsupported(_) => state.counts.unsupported.add(),
+            Answer::Unsupported(_) => {
+                state.counts.unsupported.add();
+                self.tally.left_to_control(&self.policy, route, request, scratch, now);
+            }
             Answer::Failed => {
                 state.counts.failed.add();
                 if state.switch.fault().is_none() {

@@ -127,19 +127,34 @@ impl Tally {
         request: &Request<'_>,
         now: Timestamp,
     ) -> Vec<(LimitId, Vec<u8>)> {
-        let mut address = String::new();
-        client::address(&policy.client, request, &mut address);
-        let mut keys = Vec::new();
-        for &id in &route.limits {
-            let (limit, mut key) = (policy.limit(id), Vec::new());
-            // Without a key nothing is charged.
-            if let Ok(true) = limit.key.write(&route.name, &address, request, &mut key)
-                && self.is_short(limit, &key, now)
+        let mut keys = keys(policy, route, request);
+        keys.retain(|(id, key)| self.is_short(policy.limit(*id), key, now));
+        keys
+    }
+
+    /// Notes that the control alone may count a request, which the candidate could not judge: under the limits that it is
+    /// not charged to here. Whether it does is seen in a moment where its hits are watched, and nowhere else. A key that is
+    /// ahead stays so: the control's count is not the whole one then, with this hit or without.
+    pub(crate) fn left_to_control(
+        &self,
+        policy: &Policy,
+        route: &Route,
+        request: &Request<'_>,
+        scratch: &Scratch,
+        now: Timestamp,
+    ) {
+        if self.memory().is_none() || scratch.charges().count() == route.limits.len() {
+            return;
+        }
+        for (id, key) in keys(policy, route, request) {
+            let limit = policy.limit(id);
+            if !limit.strategy.is_concurrent()
+                && scratch.charges().all(|charge| charge.limit != id)
+                && self.standing(limit, &key, now) != standing::AHEAD
             {
-                keys.push((id, key));
+                self.counted_alone(limit, &key, 1, now);
             }
         }
-        keys
     }
 
     fn standing(&self, limit: &Limit, key: &[u8], now: Timestamp) -> u8 {
@@ -269,6 +284,18 @@ impl Tally {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.handover.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The keys that a request is counted under. Without a key nothing is charged.
+fn keys(policy: &Policy, route: &Route, request: &Request<'_>) -> Vec<(LimitId, Vec<u8>)> {
+    let mut address = String::new();
+    client::address(&policy.client, request, &mut address);
+    let key_of = |&id| {
+        let mut key = Vec::new();
+        let written = policy.limit(id).key.write(&route.name, &address, request, &mut key);
+        matches!(written, Ok(true)).then_some((id, key))
+    };
+    route.limits.iter().filter_map(key_of).collect()
 }
 
 /// Whether a hit left something behind.
