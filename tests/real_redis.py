@@ -34,10 +34,11 @@ def executable() -> str:
 
 
 class Server:
-    """One server on a port of its own, which keeps nothing on disk."""
+    """One server on a port of its own, with more options if some are given, which keeps nothing on disk."""
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, *options: str, port: int | None = None) -> None:
         self.port = port or free_port()
+        self.options = options
         self.start()
 
     def start(self) -> None:
@@ -52,6 +53,7 @@ class Server:
             "no",
             "--loglevel",
             "warning",
+            *self.options,
         ]
         self.process = subprocess.Popen([executable(), *options], stdout=subprocess.DEVNULL)
         self.client = redis.Redis(port=self.port)
@@ -79,8 +81,8 @@ class Server:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
-    running = Server()
+def server(*options: str) -> Iterator[Server]:
+    running = Server(*options)
     try:
         yield running
     finally:

@@ -5,6 +5,7 @@ Limits in the Redis that the service's own limits live in: one counter for each 
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ pytest.importorskip("uvicorn")
 
 from counted_service import PATHS, counted, exchanges, policy
 from crossfade import Request
+from limits.storage import storage_from_string
 from real_redis import Server, account, server
 
 LIMIT = 40
@@ -30,7 +32,11 @@ def request() -> Request:
 
 def seam_over(make_service: Any, running: Server, timeout: str = "1s") -> Any:
     """A seam whose candidate answers for everybody and has no control."""
-    service = make_service(policy(f'url = "redis://127.0.0.1:{running.port}"\ntimeout = "{timeout}"', f"{LIMIT}/hour"))
+    return seam_at(make_service, f"redis://127.0.0.1:{running.port}", timeout)
+
+
+def seam_at(make_service: Any, url: str, timeout: str = "1s") -> Any:
+    service = make_service(policy(f'url = "{url}"\ntimeout = "{timeout}"', f"{LIMIT}/hour"))
     service.stage("fixed", "live")
     return service.seam()
 
@@ -84,6 +90,24 @@ def test_no_switch_counts_a_request_twice_or_not_at_all(tmp_path: Path) -> None:
     answered = [status["routes"][path]["answered_by_candidate"] for status in statuses.values() for path in PATHS]
     assert sum(answered) >= EACH * len(CLIENTS) * len(PATHS)
     assert {status["store"]["scope"] for status in statuses.values()} == {"fleet"}
+
+
+def test_a_socket_leads_to_the_same_counters(make_service: Any) -> None:
+    """
+    By a Unix socket, written as `limits` writes it, the seam counts in the database that is named; by a path where
+    nobody listens it decides without a server.
+    """
+    with tempfile.TemporaryDirectory() as folder, server("--unixsocket", f"{folder}/redis.sock") as running:
+        seam = seam_at(make_service, f"redis+unix://{folder}/redis.sock?db=3")
+        assert asyncio.run(several(seam, LIMIT + 5))[0] == {"accepted": LIMIT, "limited": 5}
+        assert seam.status()["store"]["answered"] > LIMIT
+        storage = storage_from_string(f"redis+unix://{folder}/redis.sock?db=3")
+        assert storage.get(f"LIMITER/counted/a/{LIMIT}/1/hour") > LIMIT
+        assert not running.client.keys()
+
+        seam = seam_at(make_service, f"redis+unix://{folder}/nobody.sock")
+        assert asyncio.run(several(seam, 5))[0] == {"accepted": 5}
+        assert seam.status()["store"]["disconnected"] == 5
 
 
 def test_a_frozen_server_holds_up_nobody(make_service: Any) -> None:

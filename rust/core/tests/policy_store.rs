@@ -48,7 +48,7 @@ fn a_shared_table_says_its_scope() {
     assert_eq!((said.scope(), said), (Scope::Host, Store::Shared(expected)));
     refused("url = 'shm://api'", "key \"url\" does not say its scope");
     refused("url = 'shm://api?scope=fleet'", "says scope=fleet, and shm:// counts for each host");
-    refused("url = 'shm://api?on_full=admit'", "says \"on_full=admit\"");
+    refused("url = 'shm://api?on_full=admit'", "says \"on_full\"\n       only scope can be said here");
     for name in ["", "a/b", "ä", &"x".repeat(65)] {
         refused(&format!("url = 'shm://{name}?scope=host'"), "is no name of a shared table");
     }
@@ -92,6 +92,34 @@ fn redis_is_reached_as_limits_reaches_it() {
     assert!(Store::Redis(redis).is_the_controls());
 }
 
+/// A Unix socket is written as `limits` writes it.
+#[test]
+fn redis_is_reached_by_a_socket() {
+    let said = |url: &str| match store(&format!("url = '{url}'")) {
+        Store::Redis(redis) => redis.server,
+        other => panic!("{url} is {other}"),
+    };
+    let server = Server { host: "/run/redis.sock".into(), port: 0, database: 0, user: None };
+    for url in [
+        "redis+unix:///run/redis.sock",
+        "valkey+unix://@/run/redis.sock?db=0",
+        "redis+unix:///run/redis.sock?scope=fleet",
+    ] {
+        assert_eq!(said(url), server, "{url}");
+    }
+    let second = Server { database: 2, user: Some("me".into()), ..server };
+    for query in ["db=2", "scope=fleet&db=2", "db=2&scope=fleet"] {
+        assert_eq!(said(&format!("redis+unix://me@/run/redis.sock?{query}")), second, "{query}");
+    }
+    assert_eq!(store("url = 'redis+unix:///run/redis.sock?db=2'").to_string(), "redis+unix:///run/redis.sock?db=2");
+    let long = "x".repeat(200);
+    for path in ["", "/", "run/redis.sock", "host/run/redis.sock", "/a%20b", "/a?db=x", "/a?db=", &format!("/{long}")] {
+        refused(&format!("url = 'redis+unix://{path}'"), "key \"url\" names no socket");
+    }
+    refused("url = 'redis+unix:///a?db=1&scope=host'", "says scope=host, and redis+unix:// counts for each fleet");
+    refused("url = 'redis+unix:///a?decode_responses=1'", "says \"decode_responses\"");
+}
+
 #[test]
 fn what_names_no_store_is_refused() {
     for (url, message) in [
@@ -126,9 +154,18 @@ fn what_names_no_store_is_refused() {
 
 #[test]
 fn a_password_is_refused_and_not_repeated() {
-    for url in
-        ["redis://:hunter2@x", "redis://me:hunter2@x:1/2", "redis://me:hun@ter2@x", "//:hunter2@x", "x://hunter2"]
-    {
+    for url in [
+        "redis://:hunter2@x",
+        "redis://me:hunter2@x:1/2",
+        "redis://me:hun@ter2@x",
+        "//:hunter2@x",
+        "x://hunter2",
+        "redis://x?password=hunter2",
+        "redis+unix://:hunter2@/x",
+        "redis+unix:///x?password=hunter2",
+        "redis+unix:///x?db=1&password=hunter2",
+        "redis+unix:///x?scope=fleet&password=hunter2",
+    ] {
         let said = refused(&format!("url = '{url}'"), "key \"url\"");
         assert!(!said.contains("hun"), "{said}");
     }

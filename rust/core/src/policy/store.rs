@@ -230,6 +230,7 @@ impl std::fmt::Display for Store {
         match self {
             Self::Memory { .. } => f.write_str("memory://"),
             Self::Shared(shared) => write!(f, "shm://{}", shared.name),
+            Self::Redis(redis) if redis.server.is_socket() => write!(f, "redis+unix://{}", redis.server),
             Self::Redis(redis) => write!(f, "redis://{}", redis.server),
         }
     }

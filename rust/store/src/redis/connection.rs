@@ -34,10 +34,10 @@ pub(super) struct Connection {
     slack: f64,
 }
 
-/// Where the server is, as the client library wants it. A host that begins with `/` is the path of a Unix socket.
+/// Where the server is, as the client library wants it.
 pub(super) fn address(store: &RedisStore, password: Option<&str>) -> RedisResult<ConnectionInfo> {
     let server = &store.server;
-    let place = if server.host.starts_with('/') {
+    let place = if server.is_socket() {
         ConnectionAddr::Unix(server.host.as_ref().into())
     } else {
         ConnectionAddr::Tcp(server.host.to_string(), server.port)

@@ -87,7 +87,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// A store at the server of the policy. Starts nothing. A host that begins with `/` is the path of a Unix socket.
+    /// A store at the server of the policy. Starts nothing.
     pub fn new(store: RedisStore, password: Option<Box<str>>) -> Self {
         Self { store, password, client: ArcSwapOption::empty() }
     }
