@@ -66,8 +66,20 @@ def test_what_is_written_behind_overshoots_by_its_bound(strategy: str, server: S
 
 def test_what_is_written_behind_is_seen_by_others(server: Server, until) -> None:  # type: ignore[no-untyped-def]
     """A tenth of a second later the server knows, and so does everybody who asks it."""
-    charge = "fixed-window 50/1hour seen"
-    with Store(server.port, PATIENT, "counting=write-behind") as behind, Store(server.port, PATIENT) as asks:
+    charge, options = "fixed-window 50/1hour seen", (PATIENT, "counting=write-behind")
+    with Store(server.port, *options) as behind, Store(server.port, *options) as asks:
         for _ in range(20):
             assert behind.hit(f"{charge} 1")[0][0].admitted
         until(lambda: asks.look(f"{charge} 1").remaining == 30)
+
+
+@pytest.mark.parametrize("counting", ["lease", "write-behind"])
+def test_counts_apart_from_the_library(counting: str, server: Server) -> None:
+    """Whoever does not ask about every hit touches no key of `limits`: the control may count there."""
+    server.client.flushall()
+    with Store(server.port, PATIENT, f"counting={counting}") as store:
+        for strategy in ("fixed-window", "sliding-window-counter", "gcra:9"):
+            assert store.hit(f"{strategy} 50/1hour apart 1")[0][0].admitted
+    keys = {key.decode() for key in server.client.scan_iter()}
+    own = "LIMITER/crossfade/apart/50/1/hour"
+    assert keys == {f"LIMITS:{key}" for key in (own, f"{{{own}}}", f"{own}/gcra/9", "LIMITER/crossfade/hosts")}

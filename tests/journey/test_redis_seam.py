@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("limits")
 pytest.importorskip("uvicorn")
 
-from counted_service import PATHS, counted, exchanges, policy
+from counted_service import PATHS, WORKERS, counted, exchanges, policy
 from crossfade import Request
 from limits.storage import storage_from_string
 from real_redis import Server, account, server
@@ -149,3 +149,31 @@ def test_a_cancelled_request_leaves_nothing_behind(make_service: Any) -> None:
         assert asyncio.run(run(seam, running)) == "accepted"
         store = seam.status()["store"]
         assert (store["asked"], store["answered"], store["abandoned"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(("counting", "most"), [("lease", LIMIT), ("write-behind", WORKERS * LIMIT)])
+def test_workers_that_do_not_ask_about_every_hit(tmp_path: Path, counting: str, most: int) -> None:
+    """
+    A candidate that counts by lease or writes behind has counters of its own in the Redis of the control: in `shadow`
+    the control admits its limit all the same. In `live` two workers admit at most the limit by lease, and at most a
+    limit for each of them where they write behind.
+    """
+    with server() as running:
+        address = f"redis://127.0.0.1:{running.port}"
+        store = f'url = "{address}"\ncounting = "{counting}"\ntimeout = "2s"'
+        with counted(tmp_path, store=store, storage=address) as service:
+            service.stage("shadow")
+            for path in PATHS:
+                statuses = service.ask_often(f"/{path}", ["a"], LIMIT + 10)
+                assert statuses == {("a", 200): LIMIT, ("a", 429): 10}
+            assert int(running.client.get("LIMITS:LIMITER/counted/a/40/1/hour")) == LIMIT + 10
+            service.stage("live")
+            for path in PATHS:
+                admitted = service.ask_often(f"/{path}", ["b"], WORKERS * LIMIT + 10)["b", 200]
+                print(f"{counting}, {path}: {admitted} of {LIMIT}")
+                # Tokens of a moving window are lost when a busy machine leaves them for too long.
+                assert LIMIT // 4 <= admitted <= most
+            stores = [status["store"] for status in service.statuses().values()]
+    assert sum(store["held"] for store in stores) > 0
+    for store in stores:
+        account(store)

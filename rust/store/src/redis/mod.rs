@@ -83,13 +83,20 @@ impl Submitted {
 pub struct Redis {
     store: RedisStore,
     password: Option<Box<str>>,
+    /// What keys have after their prefix.
+    namespace: Box<str>,
     client: ArcSwapOption<Client>,
 }
 
 impl Redis {
     /// A store at the server of the policy. Starts nothing.
     pub fn new(store: RedisStore, password: Option<Box<str>>) -> Self {
-        Self { store, password, client: ArcSwapOption::empty() }
+        // Where not every hit is asked about, the control counts for itself, perhaps in this server: never in these keys.
+        let namespace = match store.counting {
+            Counting::Sync => store.namespace.clone(),
+            Counting::Lease | Counting::WriteBehind => format!("{}/crossfade", store.namespace).into(),
+        };
+        Self { store, password, namespace, client: ArcSwapOption::empty() }
     }
 
     /// Asks for all charges of one request at once; never waits. With a bell, the bell rings when the ticket is answered.
@@ -152,7 +159,7 @@ impl Redis {
     }
 
     fn charge(&self, charge: &LimitCharge<'_>) -> Charge {
-        Charge::of(charge, &self.store.key_prefix, &self.store.namespace)
+        Charge::of(charge, &self.store.key_prefix, &self.namespace)
     }
 
     /// This process's own.
