@@ -50,6 +50,14 @@ def test_a_lease_of_one_store_loses_nothing_of_a_fixed_window(server: Server) ->
         assert flood([store], 1_000, "fixed-window 500/1hour alone") == [500]
 
 
+def test_what_a_lease_took_remains(server: Server) -> None:
+    """What remains counts the tokens that are held here, whoever answers: it falls by one with each hit."""
+    with Store(server.port, PATIENT, "counting=lease") as store:
+        answers = [store.hit("fixed-window 500/1hour remains 1") for _ in range(300)]
+        assert [hits[0].remaining for hits, _ in answers] == list(range(499, 199, -1))
+        assert {by for _, by in answers} == {"Server", "Held"}
+
+
 @pytest.mark.parametrize("strategy", ["fixed-window", "moving-window", "sliding-window-counter", "gcra:500"])
 def test_what_is_written_behind_overshoots_by_its_bound(strategy: str, server: Server) -> None:
     """Two stores that tell later admit at most the limit each: once more for each store but one."""

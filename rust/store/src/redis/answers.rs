@@ -59,12 +59,22 @@ impl Client {
                 for (charge, seen) in request.charges.iter().zip(&seen) {
                     self.remember(request, charge, seen);
                 }
-                let look = |seen: &Seen| Hit { admitted: seen.test, ..seen.hit() };
-                let hits = seen.iter().map(if request.what == What::Look { look } else { Seen::hit }).collect();
-                Answers { hits, by: By::Server }
+                let hit = |(seen, charge): (&Seen, &Charge)| match request.what {
+                    What::Look => Hit { admitted: seen.test, ..seen.hit() },
+                    What::Lease => self.leased(seen, charge),
+                    _ => seen.hit(),
+                };
+                Answers { hits: seen.iter().zip(&request.charges).map(hit).collect(), by: By::Server }
             }
             Err(cause) => self.without(request, cause),
         }
+    }
+
+    /// What was taken in advance remains, as the next hits will say that are granted from it.
+    fn leased(&self, seen: &Seen, charge: &Charge) -> Hit {
+        let hit = seen.hit();
+        let held = if hit.admitted { self.leases.held(&charge.name) } else { 0 };
+        Hit { remaining: hit.remaining.saturating_add(held), ..hit }
     }
 
     fn remember(&self, request: &Request, charge: &Charge, seen: &Seen) {

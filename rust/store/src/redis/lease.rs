@@ -133,6 +133,14 @@ impl Leases {
         }
     }
 
+    /// What is held of a key, for whomever.
+    pub(super) fn held(&self, name: &[u8]) -> u64 {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let grants = pools.get(name).map_or(&[][..], |pool| &pool.grants);
+        grants.iter().filter(|grant| now < grant.ends).map(|grant| grant.tokens).sum()
+    }
+
     pub(super) fn forget(&self, name: &[u8]) {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.young.remove(name);
