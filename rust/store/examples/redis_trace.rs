@@ -1,7 +1,7 @@
 //! Runs operations against a real server and prints what comes of each, bit for bit: for the tests over Redis.
 //!
 //! Arguments: the server (`host:port` or the path of a socket), then any of `failure=degrade|open|closed`,
-//! `counting=sync|lease|write-behind`, `timeout=MILLISECONDS`, `namespace=TEXT`, `database=NUMBER`.
+//! `counting=sync|lease|write-behind`, `timeout=MILLISECONDS`, `key_prefix=TEXT`, `namespace=TEXT`, `database=NUMBER`.
 //!
 //! One operation a line on standard input, each answered by a line at once. Charges are `STRATEGY RATE KEY COST`, as in the
 //! example `trace`; `now` is the clock's, unless a line begins with `@MICROSECONDS`.
@@ -66,6 +66,7 @@ fn store(server: &str, options: impl Iterator<Item = String>) -> Fallible<RedisS
             ("counting", "lease") => store.counting = Counting::Lease,
             ("counting", "write-behind") => store.counting = Counting::WriteBehind,
             ("timeout", milliseconds) => store.timeout = Duration::from_millis(milliseconds.parse()?),
+            ("key_prefix", key_prefix) => store.key_prefix = key_prefix.into(),
             ("namespace", namespace) => store.namespace = namespace.into(),
             ("database", number) => store.server.database = number.parse()?,
             ("max_keys", number) => store.max_keys = number.parse()?,
