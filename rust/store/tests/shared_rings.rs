@@ -40,6 +40,27 @@ fn too_little_is_said_at_the_start() {
     assert!(problem("4096/hour").to_string().contains("raise ring_bytes"));
 }
 
+/// What is reserved where there is room for few keys leaves some for lengths that come later; what is needed at least is told
+/// for all lengths together, and those that there is room for have theirs.
+#[test]
+fn what_is_reserved_leaves_room_for_later() {
+    let mut table = Table::new(1_000_000, OnFull::Share);
+    table.options.ring_bytes = 1 << 20;
+    let shared = table.open();
+    let limits = [moving(0, "30/hour"), moving(1, "10/hour"), moving(2, "60/hour")];
+    for limit in &limits {
+        shared.reserve(&table.path, [limit]).expect("room");
+    }
+    shared.reserve(&table.path, &limits).expect("what is there needs no more room");
+
+    let [long, short] = [moving(3, "500/hour"), moving(4, "20/hour")];
+    let error = shared.reserve(&table.path, [&long, &limits[0], &short]).expect_err("no room");
+    let all = [500, 30, 20].map(|length| 4 * (192 + 64 * length)).iter().sum::<u64>();
+    assert!(matches!(error.problem(), Problem::Rings { length: 500, needed, .. } if *needed == all), "{error:?}");
+    assert!(error.to_string().contains("windows of other lengths have it"), "{error}");
+    assert!(!shared.hit(&long, b"a", 1, at(0)).admitted && shared.hit(&short, b"a", 1, at(0)).admitted);
+}
+
 /// A window that comes later and finds no room for its length is refused, or not counted at all, as the table was told; and that
 /// is counted.
 #[test]

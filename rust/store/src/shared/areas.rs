@@ -22,11 +22,13 @@ const PER_OVERFLOW: u64 = 32;
 
 impl Shared {
     /// Makes room for the moving windows of `limits` at once, for as many keys of each as of the others. Without it, each
-    /// length of a window takes half of the room that is left when its first hit comes.
+    /// length of a window takes half of the room that is left when its first hit comes. Where there is less room than for all
+    /// keys, a quarter of it stays for lengths that come later.
     ///
     /// # Errors
     ///
-    /// [`Problem::Window`] for a window that is too long for any ring, [`Problem::Rings`] where `ring_bytes` is too small.
+    /// [`Problem::Window`] for a window that is too long for any ring, [`Problem::Rings`] where `ring_bytes` is too small, or
+    /// used up by other lengths. Lengths that there is room for have theirs all the same.
     pub fn reserve<'l>(&self, path: &Path, limits: impl IntoIterator<Item = &'l Limit>) -> Result<(), Error> {
         let mut lengths = Vec::new();
         for limit in limits.into_iter().filter(|limit| limit.strategy == Strategy::MovingWindow) {
@@ -34,19 +36,21 @@ impl Shared {
             if length > most {
                 return Err(Problem::Window { amount: length, most }.of(path));
             }
-            if !lengths.contains(&length) && rings::all(self.ring_log()).all(|table| table.length != length) {
+            if !lengths.contains(&length) {
                 lengths.push(length);
             }
         }
-        let (left, each) = (self.rings_left(), lengths.iter().map(|length| area::bytes(*length)).sum::<u64>());
-        let groups = (left / each.max(1)).min(self.groups_wanted());
-        for length in lengths {
-            let made = groups >= FEWEST && self.ring_table(length, groups).is_some();
-            if !made {
-                return Err(Problem::Rings { length, bytes: self.layout.ring_bytes, needed: each * FEWEST }.of(path));
-            }
+        let bytes = |lengths: &[u64]| lengths.iter().map(|length| area::bytes(*length)).sum::<u64>();
+        let needed = bytes(&lengths) * FEWEST;
+        lengths.retain(|length| rings::all(self.ring_log()).all(|table| table.length != *length));
+        let left = self.rings_left();
+        let groups = ((left - left / 4) / bytes(&lengths).max(1)).min(self.groups_wanted()).max(FEWEST);
+        let without = lengths.into_iter().filter(|length| self.ring_table(*length, groups).is_none());
+        // All of them are tried.
+        match without.min() {
+            Some(length) => Err(Problem::Rings { length, bytes: self.layout.ring_bytes, needed }.of(path)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Whether there are rings for the moving window `limit`, or room for some, which is taken then.

@@ -124,6 +124,12 @@ impl fmt::Display for Error {
                 "a moving window of {amount} hits keeps {amount} stamps for each key, and a shared table at most {most}; lower \
                  its rate, or use sliding-window-counter or gcra, which count otherwise"
             ),
+            Problem::Rings { length, bytes, needed } if needed <= bytes => write!(
+                f,
+                "no room is left for moving windows of {length} hits in ring_bytes ({}): windows of other lengths have it, \
+                 those of former policies too; raise ring_bytes, which begins a fresh table",
+                mebibytes(*bytes)
+            ),
             Problem::Rings { length, bytes, needed } => write!(
                 f,
                 "no room for moving windows of {length} hits in ring_bytes ({}): the policy's need {} at least, and \
