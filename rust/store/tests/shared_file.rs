@@ -101,6 +101,21 @@ fn outdated_files_are_replaced() {
     }
 }
 
+/// Who opens again joins or makes a table, and leaves one that it cannot join as it is: else two would replace each other's for
+/// ever.
+#[test]
+fn who_opens_again_replaces_nothing() {
+    let place = Place::new("again");
+    let again = |options| Shared::rejoin(&place.table(), &options);
+    assert_eq!(again(SMALL).expect("a table").opened(), Opened::Made);
+    assert_eq!(again(SMALL).expect("a table").opened(), Opened::Joined);
+    let theirs = Shared::open(&place.table(), &Options { keys: 2_000, ..SMALL }).expect("a table");
+    let error = again(SMALL).expect_err("another's");
+    assert!(matches!(error.problem(), Problem::Outdated(Outdated::Sizes)), "{error}");
+    assert!(theirs.is_current(&place.table()) && error.to_string().contains("max_keys"));
+    assert_eq!(place.names(), ["table.shm"]);
+}
+
 /// Whatever else is in the way is named, with the file and what to do, and left as it is.
 #[test]
 fn what_is_not_ours_is_left_alone() {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::file::Outdated;
+
 /// A shared table could not be opened.
 #[derive(Debug)]
 pub struct Error {
@@ -43,6 +45,8 @@ pub enum Problem {
     },
     /// Others than its owner may read or write the file.
     Permissions(u32),
+    /// The file is a table that cannot be joined, and that was not to be replaced.
+    Outdated(Outdated),
     /// Somebody else has been making the file for too long.
     Busy,
     /// A moving window is longer than any ring.
@@ -115,6 +119,15 @@ impl fmt::Display for Error {
             Problem::Permissions(mode) => write!(
                 f,
                 "others than its owner may open the file (mode {mode:o}); `chmod 600` it if nobody did, else remove it"
+            ),
+            Problem::Outdated(why) => write!(
+                f,
+                "the file is a table {}; start all processes that count there with the same sizes and version",
+                match why {
+                    Outdated::Boot => "of an earlier boot",
+                    Outdated::Version => "of another version",
+                    Outdated::Sizes => "for another max_keys or ring_bytes",
+                }
             ),
             Problem::Busy => {
                 write!(f, "another process has been making the file for too long; is it stopped? Start again")

@@ -1,7 +1,7 @@
 //! The file of a table: found, or made whole before anybody sees it.
 //!
 //! A file that cannot be joined because it is of an earlier boot, another version or other sizes is replaced: a whole one takes its name.
-//! Processes that have the former one mapped go on with that until they are started again.
+//! Processes that have the former one mapped go on with that, and never replace it in turn.
 //!
 //! Makers take turns by a lock on the file that is to take the name. The kernel gives the lock back when its holder dies, and
 //! what a maker left behind the next one takes over, so that nothing is stuck and nothing piles up.
@@ -66,18 +66,20 @@ pub fn path_of(name: &str) -> Result<PathBuf, Error> {
     Ok(folder.join(format!("crossfade-{}-{name}.shm", map::user())))
 }
 
-/// Joins the table at `path`, or makes it.
-pub(crate) fn open(path: &Path, layout: Layout) -> Result<Open, Error> {
+/// Joins the table at `path`, or makes it. What is there and cannot be joined is replaced if that is said, else left.
+pub(crate) fn open(path: &Path, layout: Layout, replaces: bool) -> Result<Open, Error> {
     if !portable_atomic::AtomicU128::is_lock_free() {
         return Err(Problem::NoWideSwap.of(path));
     }
-    open_or_make(path, layout).map_err(|problem| problem.of(path))
+    open_or_make(path, layout, replaces).map_err(|problem| problem.of(path))
 }
 
-fn open_or_make(path: &Path, layout: Layout) -> Result<Open, Problem> {
+fn open_or_make(path: &Path, layout: Layout, replaces: bool) -> Result<Open, Problem> {
     let boot = boot();
-    if let Found::Current(open) = find(path, layout, boot)? {
-        return Ok(open);
+    match find(path, layout, boot)? {
+        Found::Current(open) => return Ok(open),
+        Found::Outdated(why) if !replaces => return Err(Problem::Outdated(why)),
+        Found::Outdated(_) | Found::Nothing => {}
     }
     let (making, turn) = take_turn(&beside(path))?;
     // Whoever had the turn before may have made it.
@@ -85,6 +87,10 @@ fn open_or_make(path: &Path, layout: Layout) -> Result<Open, Problem> {
         Found::Current(open) => {
             let _ = fs::remove_file(&making);
             return Ok(open);
+        }
+        Found::Outdated(why) if !replaces => {
+            let _ = fs::remove_file(&making);
+            return Err(Problem::Outdated(why));
         }
         Found::Outdated(why) => Opened::Replaced(why),
         Found::Nothing => Opened::Made,

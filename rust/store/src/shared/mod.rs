@@ -104,8 +104,22 @@ impl Shared {
     ///
     /// [`Error`], which names the file and says what to do.
     pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
+        Self::opened_at(path, options, true)
+    }
+
+    /// The same for a process that has counted before: a table of other sizes or of another version is left as it is, since two
+    /// that replace each other's would never end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; [`Problem::Outdated`] for a table that cannot be joined.
+    pub fn rejoin(path: &Path, options: &Options) -> Result<Self, Error> {
+        Self::opened_at(path, options, false)
+    }
+
+    fn opened_at(path: &Path, options: &Options, replaces: bool) -> Result<Self, Error> {
         let layout = layout::Layout::new(options.keys, options.ring_bytes);
-        let file::Open { map, header, opened, identity } = file::open(path, layout)?;
+        let file::Open { map, header, opened, identity } = file::open(path, layout, replaces)?;
         Ok(Self {
             map,
             layout,
