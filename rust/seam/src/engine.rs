@@ -17,7 +17,7 @@ use crate::cap::{Cap, Standing};
 use crate::counts::Counts;
 use crate::remarks::Remarks;
 use crate::stage::{Fault, Stage, Stages};
-use crate::store::Store;
+use crate::store::{Opened, Store};
 use crate::switch::Switch;
 use crate::tally::Tally;
 
@@ -85,19 +85,20 @@ impl Engine {
     pub fn new(policy: Policy, before: Option<&Engine>) -> Self {
         let now = clock_micros();
         let tally = match before {
-            Some(before) if before.policy.limits == policy.limits && before.policy.store == policy.store => {
-                Arc::clone(&before.tally)
-            }
-            before => {
-                let tally = Tally::new(&policy, now);
-                match before {
-                    Some(before) if before.policy.store == policy.store => tally.go_on_from(&before.policy, now),
-                    Some(_) => tally.chill(now),
-                    None => {}
-                }
-                Arc::new(tally)
-            }
+            Some(before) => Tally::after(&policy, (&before.policy, &before.tally), now),
+            None => Arc::new(Tally::new(&policy, now)),
         };
+        Self::over(policy, tally, before, now)
+    }
+
+    /// The same with every route `off` and counts that start cold, in a store that was opened again.
+    pub(crate) fn counting_in(&self, opened: Opened) -> Self {
+        let now = clock_micros();
+        let tally = Arc::new(Tally::opened_again(&self.policy, opened, now));
+        Self::over(self.policy.clone(), tally, Some(self), now)
+    }
+
+    fn over(policy: Policy, tally: Arc<Tally>, before: Option<&Engine>, now: u64) -> Self {
         let mut routes = Vec::with_capacity(policy.routes.len());
         for route in &policy.routes {
             let known = before.and_then(|before| Some((before, before.policy.route_named(&route.name)?)));
@@ -199,7 +200,7 @@ impl Engine {
     pub fn candidate(&self, place: Place, request: &Request<'_>, now: Timestamp, scratch: &mut Scratch) -> Asked {
         match self.tally.store() {
             Store::Memory(memory) => Asked::Answered(self.decide(place, memory, request, now, scratch)),
-            Store::Shared(shared) => Asked::Answered(self.decide(place, shared, request, now, scratch)),
+            Store::Shared(table) => Asked::Answered(self.decide(place, &table.counts, request, now, scratch)),
             Store::Redis(_) => self.collect(place, request, now, scratch),
             Store::Unavailable(_) => {
                 scratch.clear();

@@ -15,6 +15,7 @@ use crossfade_core::field::phone::METADATA;
 use crossfade_core::policy::{Errors, Policy};
 
 use crate::engine::Engine;
+use crate::opener::Opener;
 use crate::process::Process;
 use crate::stage_file::{self, StageError};
 use crate::workers::{self, Worker};
@@ -37,12 +38,13 @@ pub struct Paths {
 pub fn start(process: &Arc<Process>, paths: Paths, mut policy: Vec<u8>) -> std::io::Result<()> {
     let process: Weak<Process> = Arc::downgrade(process);
     thread::Builder::new().name("crossfade-follow".into()).spawn(move || {
-        let mut announced = None;
+        let (mut announced, mut opener) = (None, Opener::default());
         while let Some(process) = process.upgrade() {
             // A turn that panics must not end the thread: nobody would hear that a route is off.
             let turn = catch_unwind(AssertUnwindSafe(|| {
                 follow_policy(&process, &paths, &mut policy);
                 follow_stages(&process, &process.engine(), &paths);
+                opener.turn(&process, &paths);
                 announce(&process, &paths, &mut announced);
             }));
             if turn.is_err() {

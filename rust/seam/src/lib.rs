@@ -8,6 +8,7 @@
 //! | [`bucket`] | which keys a canary takes |
 //! | [`switch`] | a route's stage as the request path reads it |
 //! | [`store`], [`asked`] | the store that a policy names; deciding by one that is asked and answers later |
+//! | [`table`], `opener` | a table of this host; opening it again, where it could not be opened or was removed |
 //! | [`tally`] | what the candidate has counted, and whether that is all |
 //! | [`handover`] | which side's count of a key is whole |
 //! | [`engine`] | one decision at the seam |
@@ -32,6 +33,7 @@ pub mod fork;
 pub mod handover;
 pub mod ledger;
 pub mod limits;
+mod opener;
 pub mod permit;
 pub mod process;
 pub mod redact;
@@ -40,6 +42,7 @@ pub mod stage;
 pub mod stage_file;
 pub mod store;
 pub mod switch;
+pub mod table;
 pub mod tally;
 pub mod workers;
 

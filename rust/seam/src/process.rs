@@ -65,7 +65,7 @@ impl Process {
         process
     }
 
-    fn new(policy: Policy, emitter: Option<Emitter>) -> Self {
+    pub(crate) fn new(policy: Policy, emitter: Option<Emitter>) -> Self {
         Self {
             generation: fork::generation(),
             epoch: clock_micros(),

@@ -1,10 +1,13 @@
 //! The store that a policy names, opened in this process.
 
+use std::sync::Arc;
+
 use crossfade_core::limit::adaptive::Sample;
 use crossfade_core::limit::{Charged, Hit, Limit, LimitCharge, Limiter, Unlimited, Window};
-use crossfade_core::{Timestamp, policy};
-use crossfade_store::shared::{self, Options};
-use crossfade_store::{Memory, Redis, Shared};
+use crossfade_core::{Policy, Timestamp, policy};
+use crossfade_store::{Memory, Redis};
+
+use crate::table::{Room, Table};
 
 /// Where the candidate's hits are counted.
 #[derive(Debug)]
@@ -12,26 +15,40 @@ pub enum Store {
     /// In this process.
     Memory(Memory),
     /// In a table of this host.
-    Shared(Shared),
+    Shared(Arc<Table>),
     /// At a server, which answers later.
     Redis(Redis),
     /// Nowhere, because of this: the control judges every request.
     Unavailable(String),
 }
 
+/// A store, and what whoever runs the service should know of it.
+pub type Opened = (Store, Option<String>);
+
 impl Store {
-    /// Opens it; never fails, as the service comes first.
-    pub fn open(policy: &policy::Store) -> Self {
-        match policy {
+    /// Opens it for the first time; never fails, as the service comes first.
+    pub fn open(policy: &Policy) -> Opened {
+        let store = match &policy.store {
             policy::Store::Memory { max_keys } => Self::Memory(Memory::new(*max_keys)),
-            policy::Store::Shared(table) => match open(table) {
-                Ok(shared) => Self::Shared(shared),
+            policy::Store::Shared(table) => match Table::open(table) {
+                Ok(table) => return Self::within(table.into(), &policy.limits, false),
                 Err(error) => Self::Unavailable(error.to_string()),
             },
             policy::Store::Redis(redis) => match password(redis) {
                 Ok(password) => Self::Redis(Redis::new(redis.clone(), password)),
-                Err(why) => Self::Unavailable(format!("{policy}: {why}")),
+                Err(why) => Self::Unavailable(format!("{}: {why}", policy.store)),
             },
+        };
+        (store, None)
+    }
+
+    /// Counts in a table that is open. Whoever has not counted yet is told at once of moving windows that the table can never
+    /// hold; one that is in use stays so, and answers their hits as it answers all that find no room.
+    pub fn within(table: Arc<Table>, limits: &[Limit], in_use: bool) -> Opened {
+        match table.make_room(limits) {
+            Room::TooSmall(why) if !in_use => (Self::Unavailable(why), None),
+            Room::TooSmall(why) | Room::Taken(why) => (Self::Shared(table), Some(why)),
+            Room::Enough => (Self::Shared(table), None),
         }
     }
 
@@ -47,8 +64,8 @@ impl Store {
                     ("evicted_live", stats.evicted_live),
                 ]
             }
-            Self::Shared(shared) => {
-                let stats = shared.stats();
+            Self::Shared(table) => {
+                let stats = table.counts.stats();
                 vec![
                     ("hits", stats.hits),
                     ("refused", stats.refused),
@@ -75,11 +92,6 @@ impl Store {
     }
 }
 
-fn open(table: &policy::SharedStore) -> Result<Shared, shared::Error> {
-    let options = Options { keys: table.max_keys as u64, ring_bytes: table.ring_bytes as u64, on_full: table.on_full };
-    Shared::open(&shared::path_of(&table.name)?, &options)
-}
-
 /// The password, from the environment: the policy file is in everybody's git.
 fn password(redis: &policy::RedisStore) -> Result<Option<Box<str>>, String> {
     let Some(name) = &redis.password_env else { return Ok(None) };
@@ -94,7 +106,10 @@ macro_rules! with {
     ($self:ident, $limiter:ident => $call:expr) => {
         match $self {
             Store::Memory($limiter) => $call,
-            Store::Shared($limiter) => $call,
+            Store::Shared(table) => {
+                let $limiter = &table.counts;
+                $call
+            }
             Store::Redis($limiter) => $call,
             Store::Unavailable(_) => {
                 let $limiter = &Unlimited;

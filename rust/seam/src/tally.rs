@@ -4,19 +4,23 @@
 //! candidate's count short for every route of that limit.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crossfade_core::limit::{Limit, LimitId, Strategy};
-use crossfade_core::{Policy, Timestamp};
+use crossfade_core::{Policy, Timestamp, policy};
 use crossfade_store::Memory;
-use crossfade_store::shared::Opened;
 
 use crate::handover::{Handover, Shortness};
-use crate::store::Store;
+use crate::store::{Opened, Store};
 
 /// The counts of a policy's limits.
 #[derive(Debug)]
 pub struct Tally {
     store: Store,
+    /// What whoever runs the service should know of the store.
+    remark: Option<String>,
+    /// The same while the file of a shared table is no longer the one of its name.
+    loss: Mutex<Option<String>>,
     limits: Vec<Warmth>,
     /// What the control counts is counted here.
     is_the_controls: bool,
@@ -39,6 +43,46 @@ pub(crate) struct Warmth {
 impl Tally {
     /// Counts in the policy's store, warm but where `now` a table took the place of one that others still count in.
     pub fn new(policy: &Policy, now: u64) -> Self {
+        let tally = Self::over(policy, Store::open(policy));
+        if let Store::Shared(table) = &tally.store
+            && table.is_a_replacement()
+        {
+            tally.chill(now);
+        }
+        tally
+    }
+
+    /// Counts for `policy` what `before` has counted for another one, as far as that is counted in the same store under the
+    /// same limits: the rest starts cold.
+    pub fn after(policy: &Policy, (known, before): (&Policy, &Arc<Self>), now: u64) -> Arc<Self> {
+        let in_one_store = known.store == policy.store;
+        if in_one_store && known.limits == policy.limits {
+            return Arc::clone(before);
+        }
+        let opened = match (&before.store, &policy.store) {
+            (Store::Shared(table), _) if in_one_store => Store::within(Arc::clone(table), &policy.limits, true),
+            // It is opened again in a while, off this path.
+            (Store::Unavailable(why), policy::Store::Shared(_)) if in_one_store => {
+                (Store::Unavailable(why.clone()), None)
+            }
+            _ => Store::open(policy),
+        };
+        let tally = Self::over(policy, opened);
+        match &before.store {
+            Store::Memory(_) | Store::Shared(_) | Store::Redis(_) if in_one_store => tally.go_on_from(known, now),
+            _ => tally.chill(now),
+        }
+        Arc::new(tally)
+    }
+
+    /// Counts in a store that was opened again, where all starts cold.
+    pub(crate) fn opened_again(policy: &Policy, opened: Opened, now: u64) -> Self {
+        let tally = Self::over(policy, opened);
+        tally.chill(now);
+        tally
+    }
+
+    fn over(policy: &Policy, (store, remark): Opened) -> Self {
         let limits = policy.limits.iter().map(|limit| Warmth {
             limit: limit.clone(),
             memory: memory_of(limit),
@@ -47,19 +91,22 @@ impl Tally {
         });
         let limits: Vec<Warmth> = limits.collect();
         let longest = limits.iter().map(|limit| limit.memory).max().unwrap_or(0);
-        let (store, is_the_controls) = (Store::open(&policy.store), policy.store.is_the_controls());
-        let tally = Self { store, limits, is_the_controls, longest, handover: Handover::default() };
-        if let Store::Shared(shared) = &tally.store
-            && matches!(shared.opened(), Opened::Replaced(_))
-        {
-            tally.chill(now);
-        }
-        tally
+        let is_the_controls = policy.store.is_the_controls();
+        Self { store, remark, loss: Mutex::default(), limits, is_the_controls, longest, handover: Handover::default() }
     }
 
     /// Where hits are counted.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What whoever runs the service should know of a store that counts.
+    pub fn remark(&self) -> Option<String> {
+        self.loss.lock().unwrap_or_else(PoisonError::into_inner).clone().or_else(|| self.remark.clone())
+    }
+
+    pub(crate) fn set_loss(&self, loss: Option<String>) {
+        *self.loss.lock().unwrap_or_else(PoisonError::into_inner) = loss;
     }
 
     /// Notes that a request at `now` was counted in `limits` by the control alone.
@@ -73,7 +120,7 @@ impl Tally {
     }
 
     /// The same, but for limits that went on counting where they did under the policy `before`.
-    pub fn go_on_from(&self, before: &Policy, now: u64) {
+    fn go_on_from(&self, before: &Policy, now: u64) {
         let counted =
             |limit: &Limit| before.limits.iter().any(|known| Limit { id: limit.id, ..known.clone() } == *limit);
         let lost = self.limits.iter().filter(|warmth| self.memory().is_some() || !counted(&warmth.limit));
@@ -92,8 +139,8 @@ impl Tally {
         let until = now.saturating_add(warmth.memory);
         match &self.store {
             // A little longer than needed, so that the workers of a route that is off seldom write to one place.
-            Store::Shared(shared) if shared.cold_until(&warmth.limit).micros() < until => {
-                shared.cool(&warmth.limit, Timestamp::from_micros(until.saturating_add(warmth.memory / 16)));
+            Store::Shared(table) if table.counts.cold_until(&warmth.limit).micros() < until => {
+                table.counts.cool(&warmth.limit, Timestamp::from_micros(until.saturating_add(warmth.memory / 16)));
             }
             Store::Shared(_) => {}
             Store::Memory(_) => {
@@ -110,7 +157,7 @@ impl Tally {
     pub(crate) fn is_whole(&self, id: LimitId, now: u64) -> bool {
         let warmth = self.of(id);
         let cold_until = match &self.store {
-            Store::Shared(shared) => shared.cold_until(&warmth.limit).micros(),
+            Store::Shared(table) => table.counts.cold_until(&warmth.limit).micros(),
             _ => warmth.cold_until.load(Ordering::Relaxed),
         };
         self.is_the_controls || now >= cold_until

@@ -122,7 +122,7 @@ impl fmt::Display for Error {
             ),
             Problem::Outdated(why) => write!(
                 f,
-                "the file is a table {}; start all processes that count there with the same sizes and version",
+                "the file is a table {}; start all its processes with the same sizes and version, or remove it if it has none",
                 match why {
                     Outdated::Boot => "of an earlier boot",
                     Outdated::Version => "of another version",
