@@ -1,5 +1,6 @@
 //! `crossfade stage set`, `crossfade off` and `crossfade status`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -229,6 +230,9 @@ pub fn status(arguments: Status, out: &mut impl Write) -> io::Result<ExitCode> {
     if workers.iter().any(|worker| worker.errors > 0) {
         writeln!(out, "some workers met a policy or stage file that they could not use, and kept the last good one")?;
     }
+    for (trouble, troubled) in troubles(&workers) {
+        writeln!(out, "in {troubled} of {} workers: {trouble}", workers.len())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -280,6 +284,15 @@ fn apply(state: &Path, changes: &[Change], out: &mut impl Write) -> io::Result<E
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is the matter with the stores of workers, and with how many it is.
+fn troubles(workers: &[Worker]) -> BTreeMap<&str, usize> {
+    let mut troubles = BTreeMap::new();
+    for trouble in workers.iter().filter_map(|worker| worker.store.as_deref()) {
+        *troubles.entry(trouble).or_default() += 1;
+    }
+    troubles
 }
 
 fn follow_line(workers: &[Worker], generation: u64) -> String {

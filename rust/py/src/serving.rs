@@ -29,13 +29,8 @@ impl NativeSeam {
         // A capture directory that cannot be used is counted, not raised: the service comes first.
         let emitter = self.capture.as_ref().map(|directory| Emitter::start(directory.clone()));
         let process = Process::start(self.policy.clone(), &self.text, &self.paths, emitter, before.is_some());
-        let error = process.engine().store().error().map(str::to_owned);
         // Whoever comes second drops its own, and its threads end.
         self.process.compare_and_swap(&*before, Some(process));
-        if let Some(why) = error {
-            // What logging is set up to do is the service's; it must not stop the request that came first.
-            let _ = Python::attach(|py| warn(py, &format!("limits count nowhere, so the control judges: {why}")));
-        }
         self.process.load()
     }
 
@@ -56,6 +51,9 @@ impl NativeSeam {
             let process = self.process();
             let process = process.as_ref().expect("process() has just stored one");
             may_panic(at);
+            if process.news.any() {
+                tell(process);
+            }
             f(process, &process.engine_guard())
         });
         ran.unwrap_or_else(|| {
@@ -65,6 +63,15 @@ impl NativeSeam {
             }
             fallback
         })
+    }
+}
+
+/// Logs what there is to be told.
+#[cold]
+fn tell(process: &Process) {
+    for line in process.news.take() {
+        // What logging is set up to do is the service's; it must not stop the request that came first.
+        let _ = Python::attach(|py| warn(py, &line));
     }
 }
 

@@ -46,7 +46,7 @@ pub fn of<'py>(py: Python<'py>, process: &Process, engine: &Engine) -> PyResult<
     Ok(status)
 }
 
-/// Where counts live, why that could not be opened, and what happened there.
+/// Where counts live, why that could not be opened, what is to be known of it, and what happened there.
 fn store<'py>(py: Python<'py>, engine: &Engine) -> PyResult<Bound<'py, PyDict>> {
     let (policy, opened) = (&engine.policy.store, engine.store());
     let store = PyDict::new(py);
@@ -54,6 +54,7 @@ fn store<'py>(py: Python<'py>, engine: &Engine) -> PyResult<Bound<'py, PyDict>> 
     store.set_item("scope", policy.scope().name())?;
     store.set_item("counters", policy.scope().counters())?;
     store.set_item("error", opened.error())?;
+    store.set_item("remark", engine.tally().remark())?;
     for (name, count) in opened.stats() {
         store.set_item(name, count)?;
     }

@@ -17,6 +17,7 @@
 //! | [`process`] | what belongs to one process |
 //! | [`counts`], [`redact`] | what happened, per route; what a capture may not hold |
 //! | [`emitter`], [`follower`] | the two threads, started lazily after a fork |
+//! | [`news`] | what the log is to be told |
 //! | [`workers`] | who follows |
 //! | [`fork`] | the fork hook (`unsafe` lives here and nowhere else in this crate) |
 #![deny(unsafe_code)]
@@ -33,6 +34,7 @@ pub mod fork;
 pub mod handover;
 pub mod ledger;
 pub mod limits;
+pub mod news;
 mod opener;
 pub mod permit;
 pub mod process;

@@ -12,6 +12,7 @@ use crate::emitter::Emitter;
 use crate::engine::{Engine, clock_micros};
 use crate::follower::{self, Paths};
 use crate::fork;
+use crate::news::News;
 use crate::stage::Stages;
 
 /// One process's half of a seam. A fork leaves it behind and makes a new one.
@@ -31,6 +32,8 @@ pub struct Process {
     pub passed_dropped: Count,
     /// Panics of ours outside the candidate.
     pub panics: Count,
+    /// What the log is to be told.
+    pub news: News,
     /// The emitter, where a capture directory is set.
     pub emitter: Option<Emitter>,
     engine: ArcSwap<Engine>,
@@ -58,6 +61,7 @@ impl Process {
         let mut text = text.as_bytes().to_vec();
         follower::follow_policy(&process, paths, &mut text);
         follower::follow_stages(&process, &process.engine(), paths);
+        process.note_store();
         if follower::start(&process, paths.clone(), text).is_err() {
             // No thread to be had: the stages stay as read, which the count makes visible.
             process.stage_errors.add();
@@ -74,12 +78,21 @@ impl Process {
             passed_emitted: Count::default(),
             passed_dropped: Count::default(),
             panics: Count::default(),
+            news: News::default(),
             emitter,
             engine: ArcSwap::from_pointee(Engine::new(policy, None)),
             sequence: AtomicU64::new(0),
             followed: Mutex::default(),
             last_failure: Mutex::default(),
         }
+    }
+
+    /// Notes how the store is, and says it.
+    pub(crate) fn note_store(&self) -> Option<String> {
+        let engine = self.engine();
+        let trouble = engine.tally().trouble();
+        self.news.note(trouble.clone(), &engine.policy.store);
+        trouble
     }
 
     /// Keeps the message of a failure for `status`: nothing else says it where nothing is recorded.

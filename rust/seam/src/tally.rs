@@ -105,6 +105,12 @@ impl Tally {
         self.loss.lock().unwrap_or_else(PoisonError::into_inner).clone().or_else(|| self.remark.clone())
     }
 
+    /// What is the matter with the store, if anything is.
+    pub fn trouble(&self) -> Option<String> {
+        let nowhere = |why| format!("limits count nowhere, so the control judges: {why}");
+        self.store.error().map(nowhere).or_else(|| self.remark())
+    }
+
     pub(crate) fn set_loss(&self, loss: Option<String>) {
         *self.loss.lock().unwrap_or_else(PoisonError::into_inner) = loss;
     }

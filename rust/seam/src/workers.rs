@@ -31,6 +31,9 @@ pub struct Worker {
     pub held: Vec<String>,
     /// Polls that found a stage file or policy which cannot be used.
     pub errors: u64,
+    /// What is the matter with the store that it counts in, if anything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
 }
 
 /// Says what this worker follows; replaces its file atomically.
