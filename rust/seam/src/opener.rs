@@ -253,5 +253,6 @@ mod tests {
         (last.at, last.under.0) = (Instant::now(), 7);
         worker.turn();
         assert!(worker.opener.attempt.is_some());
+        worker.end_attempt();
     }
 }
