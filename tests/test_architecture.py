@@ -110,12 +110,12 @@ def test_every_dependency_is_argued(crate: str) -> None:
 @pytest.mark.parametrize("crate", CRATES)
 def test_unsafe_lives_in_two_places_alone(crate: str) -> None:
     """
-    Every crate forbids `unsafe`; the seam denies it but in its fork hook, the store but where it maps a file, the
-    binding denies it.
+    Every crate forbids `unsafe`; the store denies it but in the fork hook and where it maps a file, the binding
+    denies it.
     """
     folder = ROOT / CRATES[crate] / "src"
     root = folder / ("main.rs" if crate == "crossfade-cli" else "lib.rs")
-    level = "deny" if crate in {"crossfade-seam", "crossfade-store", "crossfade-py"} else "forbid"
+    level = "deny" if crate in {"crossfade-store", "crossfade-py"} else "forbid"
     users = {
         path.relative_to(ROOT).as_posix()
         for path in folder.rglob("*.rs")
@@ -123,7 +123,7 @@ def test_unsafe_lives_in_two_places_alone(crate: str) -> None:
     }
 
     assert f"#![{level}(unsafe_code)]" in root.read_text()
-    assert users <= {"rust/seam/src/fork.rs", "rust/store/src/shared/map.rs"}
+    assert users <= {"rust/store/src/fork.rs", "rust/store/src/shared/map.rs"}
 
 
 def test_rooms_are_small() -> None:

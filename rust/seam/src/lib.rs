@@ -19,8 +19,8 @@
 //! | [`emitter`], [`follower`] | the two threads, started lazily after a fork |
 //! | [`news`] | what the log is to be told |
 //! | [`workers`] | who follows |
-//! | [`fork`] | the fork hook (`unsafe` lives here and nowhere else in this crate) |
-#![deny(unsafe_code)]
+//! | [`fork`] | which process this is: the store's, which counts for one too |
+#![forbid(unsafe_code)]
 
 pub mod asked;
 pub mod bucket;
@@ -29,8 +29,6 @@ pub mod counts;
 pub mod emitter;
 pub mod engine;
 pub mod follower;
-#[allow(unsafe_code)]
-pub mod fork;
 pub mod handover;
 pub mod ledger;
 pub mod limits;
@@ -47,6 +45,8 @@ pub mod switch;
 pub mod table;
 pub mod tally;
 pub mod workers;
+
+pub use crossfade_store::fork;
 
 /// Digest of the Rust sources that this build was made of; see `build.rs`.
 pub const BUILD: &str = env!("CROSSFADE_BUILD");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static GENERATION: AtomicU64 = AtomicU64::new(1);
 static REGISTERED: Once = Once::new();
 
-/// Registers the fork hook. Called once at import; later calls do nothing.
+/// Registers the fork hook. Called before the generation matters; later calls do nothing.
 pub fn register() {
     REGISTERED.call_once(|| {
         // SAFETY: the child handler only touches an atomic, which is async-signal-safe, and lives as long as the program.
