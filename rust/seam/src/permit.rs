@@ -8,14 +8,17 @@ use crossfade_core::limit::adaptive::Sample;
 use crossfade_core::limit::{LimitId, Limiter};
 
 use crate::engine::{Engine, clock_micros};
+use crate::fork;
 
 /// The places that a request has taken under `concurrent` limits. They come back when it is finished, or when nobody
-/// holds it any more: a request that was cancelled or forgotten is not in flight.
+/// holds it any more: a request that was cancelled or forgotten is not in flight. A fork takes a copy along, which gives
+/// nothing back: the request is in flight in the parent.
 #[derive(Debug)]
 pub struct Permit {
     engine: Arc<Engine>,
     places: Vec<(LimitId, Box<[u8]>, u64)>,
     begun: Instant,
+    generation: u64,
 }
 
 impl Permit {
@@ -23,7 +26,12 @@ impl Permit {
     pub fn take(engine: &Arc<Engine>, scratch: &Scratch) -> Option<Self> {
         let places: Vec<_> =
             scratch.places(&engine.policy).map(|place| (place.limit, place.key.into(), place.cost)).collect();
-        (!places.is_empty()).then(|| Self { engine: Arc::clone(engine), places, begun: Instant::now() })
+        (!places.is_empty()).then(|| Self {
+            engine: Arc::clone(engine),
+            places,
+            begun: Instant::now(),
+            generation: fork::generation(),
+        })
     }
 
     /// Gives the places back, and lets bounds that adapt learn how long the request took and whether it `failed`.
@@ -33,6 +41,9 @@ impl Permit {
     }
 
     fn give_back(&mut self, sample: Option<Sample>) {
+        if self.generation != fork::generation() {
+            return;
+        }
         for (limit, key, cost) in self.places.drain(..) {
             self.engine.store().finish(self.engine.policy.limit(limit), &key, cost, sample);
         }
