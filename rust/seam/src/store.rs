@@ -65,7 +65,7 @@ impl Store {
                 ]
             }
             Self::Shared(table) => {
-                let stats = table.counts.stats();
+                let (stats, in_flight) = (table.counts.stats(), table.counts.in_flight());
                 vec![
                     ("hits", stats.hits),
                     ("refused", stats.refused),
@@ -76,6 +76,10 @@ impl Store {
                     ("full_admitted", stats.full_admitted),
                     ("full_rejected", stats.full_rejected),
                     ("rings_full", stats.rings_full),
+                    ("in_flight", in_flight.places),
+                    ("workers", in_flight.workers),
+                    ("workers_full", stats.workers_full),
+                    ("places_full", stats.places_full),
                 ]
             }
             Self::Redis(redis) => redis.stats().named(),

@@ -15,20 +15,24 @@ pub(crate) trait Word<T> {
 }
 
 impl Word<u64> for AtomicU64 {
+    #[inline]
     fn load(&self) -> u64 {
         self.load(SeqCst)
     }
 
+    #[inline]
     fn swap(&self, seen: u64, next: u64) -> bool {
         self.compare_exchange(seen, next, SeqCst, SeqCst).is_ok()
     }
 }
 
 impl Word<u128> for AtomicU128 {
+    #[inline]
     fn load(&self) -> u128 {
         self.load(SeqCst)
     }
 
+    #[inline]
     fn swap(&self, seen: u128, next: u128) -> bool {
         self.compare_exchange(seen, next, SeqCst, SeqCst).is_ok()
     }

@@ -15,6 +15,8 @@ pub(crate) enum Event {
     FullAdmitted,
     FullRejected,
     RingsFull,
+    WorkersFull,
+    PlacesFull,
 }
 
 /// How many kinds of events there is room for.
@@ -42,6 +44,10 @@ pub struct Stats {
     pub full_rejected: u64,
     /// Hits of moving windows that found no room for a table of rings of their length.
     pub rings_full: u64,
+    /// Hits on requests in flight of a process for which there was no row.
+    pub workers_full: u64,
+    /// Hits on requests in flight whose key found no room in its process's row.
+    pub places_full: u64,
 }
 
 /// Counts an event.
@@ -72,5 +78,7 @@ pub(crate) fn stats(counters: &[AtomicU64], hits: u64, refused: u64) -> Stats {
         full_admitted: of(Event::FullAdmitted),
         full_rejected: of(Event::FullRejected),
         rings_full: of(Event::RingsFull),
+        workers_full: of(Event::WorkersFull),
+        places_full: of(Event::PlacesFull),
     }
 }

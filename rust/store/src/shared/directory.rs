@@ -97,7 +97,7 @@ pub(crate) fn code(strategy: &Strategy) -> (u64, u64) {
         Strategy::MovingWindow => (2, 0),
         Strategy::SlidingWindowCounter => (3, 0),
         Strategy::Gcra { burst } => (4, *burst),
-        // Has no line: a process counts its own.
+        // Its line says nothing: it has rows.
         Strategy::Concurrent { .. } => (5, 0),
     }
 }

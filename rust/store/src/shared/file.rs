@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::error::{Error, Problem};
+use super::handle::Handle;
 use super::layout::{Header, Layout};
 use super::map::{self, Map};
 
@@ -47,8 +48,7 @@ pub(crate) struct Open {
     pub(crate) map: Map,
     pub(crate) header: Header,
     pub(crate) opened: Opened,
-    /// Which file it is: device and inode.
-    pub(crate) identity: (u64, u64),
+    pub(crate) handle: Handle,
 }
 
 /// The file of the table of that name: `/dev/shm/crossfade-<uid>-<name>.shm`, where there is such a place.
@@ -101,7 +101,9 @@ fn open_or_make(path: &Path, layout: Layout, replaces: bool) -> Result<Open, Pro
         let _ = fs::remove_file(&making);
         return Err(problem);
     }
-    mapped(&turn, header, opened)
+    // Others may wait for the turn at this very file.
+    let _ = turn.unlock();
+    mapped(turn, header, opened)
 }
 
 enum Found {
@@ -112,7 +114,8 @@ enum Found {
 
 /// What is at `path`.
 fn find(path: &Path, layout: Layout, boot: u128) -> Result<Found, Problem> {
-    let file = match open_private(path, OpenOptions::new().read(true).write(true)) {
+    let open = || open_private(path, OpenOptions::new().read(true).write(true)).and_then(Handle::new);
+    let file = match Handle::spare(path).map_or_else(open, Ok) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(error) => return Err(Problem::Open(error)),
@@ -121,15 +124,14 @@ fn find(path: &Path, layout: Layout, boot: u128) -> Result<Found, Problem> {
         None => Ok(Found::Outdated(Outdated::Version)),
         Some(header) if header.boot != boot => Ok(Found::Outdated(Outdated::Boot)),
         Some(header) if header.layout != layout => Ok(Found::Outdated(Outdated::Sizes)),
-        Some(header) => mapped(&file, header, Opened::Joined).map(Found::Current),
+        Some(header) => mapped(file, header, Opened::Joined).map(Found::Current),
     }
 }
 
-fn mapped(file: &File, header: Header, opened: Opened) -> Result<Open, Problem> {
-    let about = file.metadata().map_err(Problem::Open)?;
+fn mapped(handle: Handle, header: Header, opened: Opened) -> Result<Open, Problem> {
     let len = usize::try_from(header.layout.bytes()).map_err(|_| Problem::Map(ErrorKind::OutOfMemory.into()))?;
-    let map = Map::new(file, len).map_err(Problem::Map)?;
-    Ok(Open { map, header, opened, identity: (about.dev(), about.ino()) })
+    let map = Map::new(&handle, len).map_err(Problem::Map)?;
+    Ok(Open { map, header, opened, handle })
 }
 
 /// Makes the file whole: all of its bytes have their place, and the header is written.
@@ -146,11 +148,12 @@ fn fill(file: &File, header: &Header) -> Result<(), Problem> {
 }
 
 /// The locked file that may take the name. While it is locked nobody else renames, removes or fills it.
-fn take_turn(making: &Path) -> Result<(PathBuf, File), Problem> {
+fn take_turn(making: &Path) -> Result<(PathBuf, Handle), Problem> {
     let start = Instant::now();
     loop {
         let options = &mut OpenOptions::new();
-        let file = open_private(making, options.read(true).write(true).create(true)).map_err(Problem::Make)?;
+        let file = open_private(making, options.read(true).write(true).create(true)).and_then(Handle::new);
+        let file = file.map_err(Problem::Make)?;
         private(&file)?;
         match file.try_lock() {
             // The one before may have given it its name, or removed it: then this is no longer the file to fill.

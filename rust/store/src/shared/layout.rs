@@ -7,16 +7,17 @@
 //! | 192.. | what happened so far |
 //! | 2048..4096 | the log of the ring tables |
 //! | 4096.. | the limits |
-//! | after them | the groups of keys, those of the overflow, and the room for ring tables, each from a whole 64 bytes on |
+//! | after them | the groups of keys, those of the overflow, the room for ring tables, each from a whole 64 bytes on |
+//! | last | which rows of requests in flight are in use, and the rows |
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use super::error::Problem;
-use super::group;
+use super::{group, rows};
 
 /// Changes with every change of the layout or of what a word means. Files of another version are never read.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// The first eight bytes. Read on a machine of the other byte order it is another number.
 const MAGIC: u64 = u64::from_ne_bytes(*b"crossfad");
@@ -41,6 +42,12 @@ const KEYS_PER_GROUP: u64 = 6;
 
 /// Groups of keys for which there is one of the overflow.
 const GROUPS_PER_OVERFLOW: u64 = 32;
+
+/// Groups of keys for which each row of requests in flight has a line of eight, within bounds: few keys of those that
+/// are counted are in flight at once, but a worker that serves slow requests has thousands of them.
+const GROUPS_PER_LINE: u64 = 20;
+const FEWEST_LINES: u64 = 32;
+const MOST_LINES: u64 = 512;
 
 /// Most keys that a file is made for: 32 GiB of them.
 pub(crate) const MOST_KEYS: u64 = 1 << 30;
@@ -78,9 +85,24 @@ impl Layout {
         self.overflow_at() + self.overflow_groups() * group::BYTES
     }
 
+    /// Lines of eight words in a row of requests in flight.
+    pub(crate) fn lines_per_row(&self) -> u64 {
+        (self.groups / GROUPS_PER_LINE).clamp(FEWEST_LINES, MOST_LINES)
+    }
+
+    /// Where it says which rows are in use.
+    pub(crate) fn rows_in_use_at(&self) -> u64 {
+        self.rings_at() + self.ring_bytes
+    }
+
+    /// Where a row begins.
+    pub(crate) fn row_at(&self, row: usize) -> u64 {
+        self.rows_in_use_at() + LINE + row as u64 * self.lines_per_row() * LINE
+    }
+
     /// The size of the whole file.
     pub(crate) fn bytes(&self) -> u64 {
-        self.rings_at() + self.ring_bytes
+        self.row_at(rows::MOST)
     }
 }
 

@@ -50,8 +50,7 @@ impl Shared {
     /// What a hit would be told, and nothing is counted.
     fn would(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> Hit {
         if limit.strategy.is_concurrent() {
-            let Window { remaining, reset } = self.in_flight.peek(limit, key, now);
-            return Hit { admitted: self.in_flight.test(limit, key, cost, now), remaining, reset };
+            return self.would_take(limit, key, cost, now);
         }
         self.look(limit, key, now, |count, terms| count.would(terms, cost, now))
     }
@@ -60,7 +59,7 @@ impl Shared {
     fn take(&self, charge: &LimitCharge<'_>, now: Timestamp) -> Hit {
         let LimitCharge { limit, key, cost } = *charge;
         if limit.strategy.is_concurrent() {
-            return self.in_flight.hit(limit, key, cost, now);
+            return self.take_places(limit, key, cost, now);
         }
         let taken = self.change(limit, key, now, |count, terms| {
             let hit = count.would(terms, cost, now);
@@ -88,7 +87,7 @@ fn refusal(loss: Loss) -> Hit {
 impl Limiter for Shared {
     fn hit(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> Hit {
         if limit.strategy.is_concurrent() {
-            return self.note(self.in_flight.hit(limit, key, cost, now));
+            return self.note(self.take_places(limit, key, cost, now));
         }
         self.note(self.change(limit, key, now, |count, terms| count.hit(terms, cost, now)).unwrap_or_else(refusal))
     }
@@ -114,7 +113,6 @@ impl Limiter for Shared {
                 self.note(hit);
                 for LimitCharge { limit, key, cost } in &charges[..index] {
                     self.settle(limit, key, Charged { cost: *cost, at: now }, 0, now);
-                    self.finish(limit, key, *cost, None);
                 }
                 hits.truncate(index);
                 hits.push(hit);
@@ -130,21 +128,21 @@ impl Limiter for Shared {
 
     fn test(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> bool {
         if limit.strategy.is_concurrent() {
-            return self.in_flight.test(limit, key, cost, now);
+            return self.would_take(limit, key, cost, now).admitted;
         }
         self.look(limit, key, now, |count, terms| count.test(terms, cost, now))
     }
 
     fn peek(&self, limit: &Limit, key: &[u8], now: Timestamp) -> Window {
         if limit.strategy.is_concurrent() {
-            return self.in_flight.peek(limit, key, now);
+            return self.peek_places(limit, key, now);
         }
         self.look(limit, key, now, |count, terms| count.peek(terms, now))
     }
 
     fn settle(&self, limit: &Limit, key: &[u8], charged: Charged, cost: u64, now: Timestamp) {
         if limit.strategy.is_concurrent() {
-            return self.in_flight.settle(limit, key, charged, cost, now);
+            return self.settle_places(limit, key, charged, cost);
         }
         if let Some(back) = charged.cost.checked_sub(cost) {
             self.look(limit, key, now, |count, terms| count.give_back(terms, back, charged.at, now));
@@ -154,13 +152,16 @@ impl Limiter for Shared {
         }
     }
 
-    fn finish(&self, limit: &Limit, key: &[u8], cost: u64, sample: Option<Sample>) {
-        self.in_flight.finish(limit, key, cost, sample);
+    fn finish(&self, limit: &Limit, key: &[u8], cost: u64, _: Option<Sample>) {
+        if limit.strategy.is_concurrent() {
+            self.give_places_back(limit, key, cost);
+        }
     }
 
+    /// Of requests in flight it forgets those of this process: no other may write what they hold.
     fn reset(&self, limit: &Limit, key: &[u8]) {
         if limit.strategy.is_concurrent() {
-            return self.in_flight.reset(limit, key);
+            return self.give_places_back(limit, key, u64::MAX);
         }
         let listed = self.listed(limit);
         if let Some(areas) = self.areas_of(&listed) {

@@ -1,4 +1,4 @@
-//! A file as memory that other processes change at any time, and the only `unsafe` of this crate.
+//! A file as memory that other processes change at any time, and what else is asked of the system about it.
 //!
 //! What keeps it sound: the memory is seen through atomics alone, which any bit pattern is a value of; a place is checked
 //! to be inside the mapping and aligned; and the file is never shorter than the mapping, as `file` makes it whole before
@@ -90,6 +90,29 @@ pub(crate) fn allocate(file: &File, len: u64) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn allocate(mut file: &File, len: u64) -> io::Result<()> {
     io::copy(&mut io::Read::take(io::repeat(0), len), &mut file).map(drop)
+}
+
+/// Locks one byte of the file for this process; `false` where another process has it, or where there are no such locks.
+/// The kernel unlocks it when this process ends, in whatever way, or when it closes *any* descriptor of the file. A fork
+/// does not inherit it.
+pub(crate) fn lock(file: &File, at: u64) -> bool {
+    set_lock(file, at, libc::F_WRLCK as libc::c_short)
+}
+
+/// Unlocks that byte.
+pub(crate) fn unlock(file: &File, at: u64) {
+    set_lock(file, at, libc::F_UNLCK as libc::c_short);
+}
+
+fn set_lock(file: &File, at: u64, kind: libc::c_short) -> bool {
+    // SAFETY: a structure of numbers, for which zeros are values.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = kind;
+    lock.l_whence = libc::SEEK_SET as libc::c_short;
+    lock.l_start = at as libc::off_t;
+    lock.l_len = 1;
+    // SAFETY: a call on a descriptor that is open, which reads a structure that lives longer than it.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw const lock) != -1 }
 }
 
 /// Whose processes' files are ours.

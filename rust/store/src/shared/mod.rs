@@ -1,4 +1,5 @@
-//! Counts in one file that all processes of a host map: no daemon, no lock, nothing that a dead process could hold.
+//! Counts in one file that all processes of a host map: no daemon, no lock that anybody waits for, nothing that a dead
+//! process could hold.
 //!
 //! | module | what it owns |
 //! |---|---|
@@ -13,13 +14,17 @@
 //! | `token` | numbers that no two calls get |
 //! | `key` | fingerprints |
 //! | `directory` | the limits that the file knows |
+//! | `in_flight` | limits on requests in flight |
+//! | `worker` | which row of requests in flight is this process's, and how places are taken |
+//! | `rows` | the rows |
 //! | `counters` | what happened so far |
 //! | `rings` | where the tables of moving windows are |
 //! | `file` | finding the file, or making it whole before anybody sees it |
+//! | `handle` | its descriptors, which are closed together |
 //! | `layout` | what stands where in it |
 //! | `atomic` | what is ever done to a word |
 //! | `ring` | a moving window: a state and its stamps |
-//! | `map` | the file as memory: all `unsafe` |
+//! | `map` | the file as memory, and its locks: all `unsafe` |
 //! | `error` | why a table cannot be used |
 
 mod area;
@@ -32,19 +37,25 @@ mod file;
 mod group;
 #[cfg(test)]
 mod group_model;
+pub(crate) mod handle;
 mod handover;
+mod in_flight;
 mod key;
 mod layout;
 mod limiter;
 mod map;
 mod ring;
 mod rings;
+mod rows;
+#[cfg(test)]
+mod rows_model;
 #[cfg(test)]
 mod stop;
 mod storage;
 mod table;
 mod token;
 mod word;
+mod worker;
 
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -54,12 +65,13 @@ use crossfade_core::Timestamp;
 use crossfade_core::limit::{Hit, Limit};
 pub use crossfade_core::policy::OnFull;
 
-use crate::memory::Memory;
+use crate::fork;
 use crate::memory::count::Count;
 
 pub use counters::Stats;
 pub use error::{Error, Problem};
 pub use file::{Opened, Outdated, path_of};
+pub use in_flight::InFlight;
 pub use storage::SharedStorage;
 
 /// One key's count, wherever it is kept.
@@ -80,19 +92,18 @@ pub struct Options {
 /// Counts that all processes of a host share.
 ///
 /// A key is the limit – its name and all terms – and the bytes, known by 128 bits of a hash that is keyed by chance. As in
-/// [`Memory`], changed terms start over with fresh counts. Limits of requests in flight are not shared: each process counts its
-/// own.
+/// [`Memory`](crate::Memory), changed terms start over with fresh counts.
+///
+/// Requests in flight are counted in a row for each process, which ends with it. Their bounds do not adapt here.
 #[derive(Debug)]
 pub struct Shared {
     map: map::Map,
     layout: layout::Layout,
     seed: key::Seed,
     opened: Opened,
-    identity: (u64, u64),
+    handle: handle::Handle,
     known: directory::Known,
     on_full: OnFull,
-    // Requests in flight end with the process that serves them: each process counts its own.
-    in_flight: Memory,
     hits: AtomicU64,
     refused: AtomicU64,
 }
@@ -119,16 +130,17 @@ impl Shared {
 
     fn opened_at(path: &Path, options: &Options, replaces: bool) -> Result<Self, Error> {
         let layout = layout::Layout::new(options.keys, options.ring_bytes);
-        let file::Open { map, header, opened, identity } = file::open(path, layout, replaces)?;
+        // Which row is whose changes with a fork.
+        fork::register();
+        let file::Open { map, header, opened, handle } = file::open(path, layout, replaces)?;
         Ok(Self {
             map,
             layout,
             seed: key::Seed(header.seed),
             opened,
-            identity,
+            handle,
             known: directory::Known::new(),
             on_full: options.on_full,
-            in_flight: Memory::new(usize::try_from(options.keys).unwrap_or(usize::MAX)),
             hits: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         })
@@ -142,7 +154,7 @@ impl Shared {
     /// Whether the file at `path` still is this one. If it is not, it was replaced or removed, and processes that are started
     /// now count elsewhere.
     pub fn is_current(&self, path: &Path) -> bool {
-        file::identity(path).is_ok_and(|identity| identity == self.identity)
+        file::identity(path).is_ok_and(|identity| identity == self.handle.identity)
     }
 
     /// What happened so far.
@@ -165,7 +177,7 @@ impl Shared {
         directory::cool(self.line(limit), until);
     }
 
-    /// Forgets all keys of all limits, for all processes at once.
+    /// Forgets all keys of all limits, for all processes at once, but for requests in flight.
     pub fn reset_all(&self) {
         self.areas().for_each(|areas| self.table_of(areas, Timestamp::default()).sweep());
         self.generation().fetch_add(1, SeqCst);

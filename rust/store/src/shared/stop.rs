@@ -27,7 +27,8 @@ impl<T> Stop<T> {
         Self { gate: AtomicBool::new(false), value: Mutex::new(value) }
     }
 
-    fn touch<R>(&self, with: impl FnOnce(&mut T) -> R) -> R {
+    /// Does something to the value, unless the thread dies here.
+    pub(crate) fn touch<R>(&self, with: impl FnOnce(&mut T) -> R) -> R {
         // The scheduler switches here, and then not before the next of these.
         self.gate.load(Ordering::SeqCst);
         let fuse = FUSE.with(Cell::get);
