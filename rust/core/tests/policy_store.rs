@@ -268,15 +268,25 @@ fn the_digest_follows_what_the_store_decides() {
 }
 
 #[test]
-fn requests_in_flight_are_counted_in_memory_alone() {
+fn requests_in_flight_are_counted_on_one_host() {
     let limit = "[limits.a]\nkey = ['client']\nstrategy = 'concurrent'\nmost = 3\n\
                  [[route]]\nname = 'r'\nmatch = 'GET /'\nlimits = ['a']\n";
     let parse = |url: &str| Policy::parse("f", &format!("version = 1\n[store]\nurl = '{url}'\n{limit}"));
+    assert!(parse("memory://").is_ok() && parse("shm://x?scope=host").is_ok());
+    let said = parse("redis://x").expect_err("counted nowhere").to_string();
+    let expected = "f:6:1  limit \"a\": key \"strategy\" is \"concurrent\", and the store is redis://";
+    assert!(said.contains(expected) && said.contains("use shm://"), "{said}");
+}
+
+#[test]
+fn a_bound_adapts_in_one_worker() {
+    let parse = |url: &str| {
+        let limit = "[limits.a]\nkey = ['client']\nstrategy = 'concurrent'\nmost = 30\nadaptive = 'aimd'\n\
+                     [[route]]\nname = 'r'\nmatch = 'GET /'\nlimits = ['a']\n";
+        Policy::parse("f", &format!("version = 1\n[store]\nurl = '{url}'\n{limit}"))
+    };
     assert!(parse("memory://").is_ok());
-    for url in ["shm://x?scope=host", "redis://x"] {
-        let said = parse(url).expect_err(url).to_string();
-        let scheme = &url[..url.find(':').expect("a scheme")];
-        let expected = format!("f:6:1  limit \"a\": key \"strategy\" is \"concurrent\", and the store is {scheme}://");
-        assert!(said.contains(&expected) && said.contains("use memory://"), "{said}");
-    }
+    let said = parse("shm://x?scope=host").expect_err("no bound of one worker").to_string();
+    let expected = "f:8:1  limit \"a\": key \"adaptive\" is set, and the store is shm://";
+    assert!(said.contains(expected) && said.contains("remove it, or use memory://"), "{said}");
 }

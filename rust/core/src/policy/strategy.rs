@@ -37,13 +37,15 @@ pub(super) fn read(section: &Section<'_>, store: &Store) -> Option<(Rate, Strate
     if let Strategy::Concurrent { .. } = strategy {
         only(section.get("rate"), "requests in flight have no rate: remove it")?;
         only(burst, "only \"gcra\" has a burst: remove it")?;
-        if store.scope() != Scope::Worker {
-            // A place that a dead process held would be lost to all.
+        if store.scope() == Scope::Fleet {
+            // Nobody there would learn that the process that holds a place is dead.
             let what = format!("is \"concurrent\", and the store is {}://", store.scheme());
-            item.complain(what, "requests in flight are counted in each worker's own memory: use memory://".to_owned());
+            let advice =
+                "requests in flight are counted on one host: use shm://, or memory:// for each worker by itself";
+            item.complain(what, advice.to_owned());
             return None;
         }
-        return concurrent(section, most, adaptive);
+        return concurrent(section, most, adaptive, store);
     }
     let rate = section.require("rate", "for example rate = \"60/minute\"").and_then(|item| rate(&item));
     only(most, "only \"concurrent\" has it: remove it")?;
@@ -74,9 +76,20 @@ pub(super) fn read(section: &Section<'_>, store: &Store) -> Option<(Rate, Strate
     Some((rate, strategy))
 }
 
-fn concurrent(section: &Section<'_>, most: Option<Item<'_>>, adaptive: Option<Item<'_>>) -> Option<(Rate, Strategy)> {
+fn concurrent(
+    section: &Section<'_>,
+    most: Option<Item<'_>>,
+    adaptive: Option<Item<'_>>,
+    store: &Store,
+) -> Option<(Rate, Strategy)> {
     let adaptive = match adaptive {
         None => Some(None),
+        Some(item) if store.scope() != Scope::Worker => {
+            let advice =
+                "a bound adapts to what one worker measures, and all have this one: remove it, or use memory://";
+            item.complain(format_args!("is set, and the store is {}://", store.scheme()), advice.to_owned());
+            None
+        }
         Some(item) => {
             let choices = [Adaptive::Aimd, Adaptive::Gradient2].map(|adaptive| (adaptive.name(), adaptive));
             item.choice(&choices).map(Some)
