@@ -159,7 +159,17 @@ impl Tally {
 
     fn standing(&self, limit: &Limit, key: &[u8], now: Timestamp) -> u8 {
         let tag = self.memory().map_or(standing::UNKNOWN, |memory| memory.tag(limit, key, now));
-        if tag & !standing::MASK == self.epoch() { tag & standing::MASK } else { standing::UNKNOWN }
+        match tag & standing::MASK {
+            _ if tag & !standing::MASK != self.epoch() => standing::UNKNOWN,
+            // A new count begins with the standing of the one that was over.
+            standing::AHEAD if !self.can_be_ahead(now) => standing::UNKNOWN,
+            standing => standing,
+        }
+    }
+
+    /// Whether any key can be ahead. Mostly not.
+    fn can_be_ahead(&self, now: Timestamp) -> bool {
+        now.micros() < self.handover.ahead_until.load(Ordering::Relaxed)
     }
 
     fn set_standing(&self, limit: &Limit, key: &[u8], standing: u8) {
@@ -248,9 +258,7 @@ impl Tally {
 
     /// What the control lacks of a key, which it is about to count; from now on it lacks nothing.
     pub fn owed(&self, limit: &Limit, key: &[u8], now: Timestamp) -> Option<KeyState> {
-        if now.micros() >= self.handover.ahead_until.load(Ordering::Relaxed)
-            || self.standing(limit, key, now) != standing::AHEAD
-        {
+        if !self.can_be_ahead(now) || self.standing(limit, key, now) != standing::AHEAD {
             return None;
         }
         self.set_standing(limit, key, standing::EVEN);
