@@ -15,6 +15,9 @@ use crate::guard::guarded;
 /// A hit of the control: limit, key in UTF-8, cost, whether it was granted, and seconds until the limit's reset if asked.
 pub type Noted = (String, Vec<u8>, u64, bool, Option<f64>);
 
+/// What a hit of the candidate was answered: limit, key, cost, and whether it was granted.
+type Granted = (String, Vec<u8>, u64, bool);
+
 /// A decision that the candidate began and that waits for the answers to its charges. Belongs to one request.
 #[pyclass(module = "crossfade._core", frozen)]
 pub struct Pending {
@@ -110,7 +113,7 @@ impl Pending {
 
     /// What the candidate's hits were answered, as (limit, key, cost, granted), for a control that must not make them
     /// again; None where it counts for itself.
-    fn granted(&self) -> Option<Vec<(String, Vec<u8>, u64, bool)>> {
+    fn granted(&self) -> Option<Vec<Granted>> {
         let state = self.state();
         let State::Answered(hits) = &*state else { return None };
         let answers = self.charges.iter().zip(hits).map(|(charge, hit)| {
