@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -102,11 +103,12 @@ def test_nothing_runs_before_the_first_request(service):
     """
     Making a seam starts no thread and opens no file: servers make it before they fork.
     """
-    before = thread_names()
+    before = Counter(thread_names())
     seam = service.seam(capture=service.captures)
     seam.control("pages", lambda _: Outcome.invalid("control"))
 
-    assert thread_names() == before
+    # One of another seam that is gone may still be ending.
+    assert not Counter(thread_names()) - before
     assert not service.captures.exists()
 
 
