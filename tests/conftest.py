@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
 
 POLICY = """
 version = 1
@@ -106,6 +109,15 @@ def until(holds: Callable[[], Any]) -> Any:
             return found
         time.sleep(0.01)
     raise AssertionError("it did not happen in time")
+
+
+@pytest.fixture(scope="session")
+def binary() -> Path:
+    """The native binary: the one named by CROSSFADE_BIN, or built here."""
+    if named := os.environ.get("CROSSFADE_BIN"):
+        return Path(named)
+    subprocess.run(["cargo", "build", "-q", "-p", "crossfade-cli"], cwd=ROOT, check=True)
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "crossfade"
 
 
 @pytest.fixture

@@ -29,15 +29,6 @@ LOG = rb"""
 BAD = b'192.0.2.3 - - [13/Mar/2016:03:00:02 -0400] "GET / HTTP/1.1"-"-" "agent"\n'
 
 
-@pytest.fixture(scope="session")
-def binary() -> Path:
-    """The native binary: the one named by CROSSFADE_BIN, or built here."""
-    if named := os.environ.get("CROSSFADE_BIN"):
-        return Path(named)
-    subprocess.run(["cargo", "build", "-q", "-p", "crossfade-cli"], cwd=ROOT, check=True)
-    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "crossfade"
-
-
 class Run:
     """Runs the binary; every answer has its exit code checked."""
 

@@ -6,6 +6,7 @@
 
 mod capture;
 mod exit;
+mod inputs;
 mod policy;
 mod progress;
 mod replay;

@@ -3,10 +3,11 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crossfade_shadow::replay::Progress;
+use crossfade_shadow::replay::{CANDIDATE_THREAD, Progress};
 use crossfade_shadow::report::grouped;
 
 /// How often a bar is drawn.
@@ -18,8 +19,32 @@ const LINE: Duration = Duration::from_secs(5);
 /// Characters of the bar.
 const WIDTH: usize = 20;
 
+/// Does something long, and shows on stderr how far it is.
+pub fn shown<T>(work: impl FnOnce(&Progress) -> T) -> T {
+    let progress = Progress::default();
+    thread::scope(|scope| {
+        let (end, ended) = mpsc::channel();
+        let watched = &progress;
+        scope.spawn(move || show(watched, &ended));
+        let done = work(watched);
+        drop(end);
+        done
+    })
+}
+
+/// A panic of the candidate is a verdict with an example; what the runtime prints of it could be a client's value, once
+/// for each exchange.
+pub fn quieten() {
+    let loud = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if thread::current().name() != Some(CANDIDATE_THREAD) {
+            loud(panic);
+        }
+    }));
+}
+
 /// Shows `progress` on stderr until the other end of `ended` is dropped.
-pub fn show(progress: &Progress, ended: &Receiver<()>) {
+fn show(progress: &Progress, ended: &Receiver<()>) {
     let started = Instant::now();
     let watched = io::stderr().is_terminal();
     let mut said = String::new();

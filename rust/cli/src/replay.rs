@@ -9,17 +9,13 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use crossfade_core::Policy;
-use crossfade_exchange::Exchange;
-use crossfade_shadow::capture;
 use crossfade_shadow::control::Spec;
 use crossfade_shadow::html;
 use crossfade_shadow::known::Day;
-use crossfade_shadow::replay::{self, CANDIDATE_THREAD, Names, Options, Progress};
+use crossfade_shadow::replay::{self, Names, Options};
 use crossfade_shadow::report::{self, Report, Style};
 
-use crate::exit;
-use crate::progress;
+use crate::{exit, inputs, progress};
 
 /// Exit code: something is unexplained, or nothing was judged.
 const NOT_PROVEN: u8 = 3;
@@ -68,23 +64,17 @@ fn day(text: &str) -> Result<Day, String> {
 /// Replays a capture and reports.
 pub fn replay(arguments: Replay, out: &mut impl Write) -> io::Result<ExitCode> {
     let file = arguments.policy.display().to_string();
-    let policy = fs::read_to_string(&arguments.policy)
-        .map_err(|error| format!("{file}: {error}"))
-        .and_then(|text| Policy::parse(&file, &text).map_err(|errors| errors.to_string()));
-    let policy = match policy {
+    let policy = match inputs::policy(&arguments.policy) {
         Ok(policy) => policy,
         Err(error) => return exit::usage(&error),
     };
-    let (exchanges, losses) = match read(&arguments.capture) {
+    let (exchanges, losses) = match inputs::exchanges(&arguments.capture) {
         Ok(read) => read,
         Err(error) => return exit::failed(&error),
     };
-    if exchanges.is_empty() {
-        return exit::failed(&format!("{} holds no exchange", arguments.capture.display()));
-    }
     let options = options(&arguments, losses);
-    quieten();
-    let report = match run(&policy, exchanges, &options) {
+    progress::quieten();
+    let report = match progress::shown(|progress| replay::replay(&policy, exchanges, &options, progress)) {
         Ok(report) => report,
         Err(error @ replay::Error::UnknownRoute(_)) => return exit::usage(&format!("{file}: {error}")),
         Err(error) => return exit::failed(&error),
@@ -96,30 +86,6 @@ pub fn replay(arguments: Replay, out: &mut impl Write) -> io::Result<ExitCode> {
     let style = if io::stdout().is_terminal() { Style::Colour } else { Style::Plain };
     out.write_all(report::text(&report, style, page.as_deref()).as_bytes())?;
     Ok(if report.proven { ExitCode::SUCCESS } else { ExitCode::from(NOT_PROVEN) })
-}
-
-/// The exchanges of a capture, and what of it could not be read.
-fn read(path: &Path) -> io::Result<(Vec<Exchange>, Vec<String>)> {
-    let mut directory = capture::open(path)?;
-    let mut exchanges = Vec::new();
-    let mut losses = Vec::new();
-    for exchange in directory.by_ref() {
-        match exchange {
-            Ok(exchange) => exchanges.push(exchange),
-            Err(error) => losses.push(error.to_string()),
-        }
-    }
-    let account = directory.recovery();
-    if !account.is_complete() {
-        losses.push(format!(
-            "{} exchanges in {} damaged blocks, {} bytes skipped, {} files cut short (crossfade capture show has the account)",
-            account.exchanges_lost,
-            account.blocks_lost,
-            account.bytes_skipped,
-            account.torn_tails + account.cut_off,
-        ));
-    }
-    Ok((exchanges, losses))
 }
 
 fn options(arguments: &Replay, losses: Vec<String>) -> Options {
@@ -162,29 +128,6 @@ fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=+@%,".contains(c);
     if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-/// A panic of the candidate is a verdict with an example; what the runtime prints of it could be a client's value, once
-/// for each exchange.
-fn quieten() {
-    let loud = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if thread::current().name() != Some(CANDIDATE_THREAD) {
-            loud(panic);
-        }
-    }));
-}
-
-fn run(policy: &Policy, exchanges: Vec<Exchange>, options: &Options) -> Result<Report, replay::Error> {
-    let progress = Progress::default();
-    thread::scope(|scope| {
-        let (end, ended) = std::sync::mpsc::channel();
-        let watched = &progress;
-        scope.spawn(move || progress::show(watched, &ended));
-        let report = replay::replay(policy, exchanges, options, watched);
-        drop(end);
-        report
-    })
 }
 
 /// Writes the reports that are wanted; says where the page is.
