@@ -6,6 +6,7 @@
 
 mod capture;
 mod exit;
+mod gate;
 mod inputs;
 mod policy;
 mod progress;
@@ -42,6 +43,9 @@ enum Command {
     Capture(capture::Command),
     /// Run control and candidate over a capture again, and report what differs
     Replay(replay::Replay),
+    /// What a route has to show before it may move on
+    #[command(subcommand)]
+    Gate(gate::Command),
     /// The cutover flags
     #[command(subcommand)]
     Stage(stage::Command),
@@ -56,6 +60,7 @@ fn run(command: Command, out: &mut impl Write) -> io::Result<ExitCode> {
         Command::Policy(command) => policy::run(command, out),
         Command::Capture(command) => capture::run(command, out),
         Command::Replay(arguments) => replay::replay(arguments, out),
+        Command::Gate(gate::Command::Plan(arguments)) => gate::plan(&arguments, out),
         Command::Stage(stage::Command::Set(arguments)) => stage::set(arguments, out),
         Command::Off(arguments) => stage::off(arguments, out),
         Command::Status(arguments) => stage::status(arguments, out),

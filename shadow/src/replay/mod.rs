@@ -151,6 +151,18 @@ pub fn replay_with<L: Limiter>(
     limiter: impl Fn() -> L + Send + Copy,
     progress: &Progress,
 ) -> Result<Report, Error> {
+    run_whole(policy, exchanges, options, limiter, progress, account::report)
+}
+
+/// Runs `exchanges` through both sides, and lets `finish` make something of all of it.
+pub(crate) fn run_whole<L: Limiter, T>(
+    policy: &Policy,
+    exchanges: Vec<Exchange>,
+    options: &Options,
+    limiter: impl Fn() -> L + Send + Copy,
+    progress: &Progress,
+    finish: impl FnOnce(account::Run<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let only = match &options.only {
         Some(name) => Some(policy.route_named(name).ok_or_else(|| Error::UnknownRoute(name.clone()))?),
         None => None,
@@ -206,7 +218,7 @@ pub fn replay_with<L: Limiter>(
                     judged,
                     exercised,
                 };
-                return account::report(run);
+                return finish(run);
             }
         }
     }
