@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,9 @@ BINARY = Path(os.environ.get("CROSSFADE_BIN", TARGET / "debug" / "crossfade"))
 PATHS = ("fixed", "sliding", "moving")
 STRATEGIES = {"fixed": "fixed-window", "sliding": "sliding-window-counter", "moving": "moving-window"}
 WORKERS = 2
+
+# Longest wait for all workers to answer, in seconds: generous, because other processes share the machine.
+WAITS = 30.0
 
 SERVE = """
 import sys
@@ -71,11 +75,15 @@ class Counted:
     def statuses(self, workers: int = WORKERS) -> dict[int, dict[str, Any]]:
         """What each worker's seam knows, by process; asks until all have answered."""
         found: dict[int, dict[str, Any]] = {}
-        for _ in range(200):
-            status = json.loads(self.ask("/status")[1])
-            found[status["pid"]] = status
-            if len(found) == workers:
-                return found
+        deadline = time.monotonic() + WAITS
+        # At once, as one idle worker may accept all that come one after the other.
+        with ThreadPoolExecutor(2 * workers) as threads:
+            while time.monotonic() < deadline:
+                for _, body in threads.map(self.ask, ["/status"] * 2 * workers):
+                    status = json.loads(body)
+                    found[status["pid"]] = status
+                if len(found) == workers:
+                    return found
         raise AssertionError(f"only {len(found)} workers answer")
 
     def crossfade(self, *arguments: str, workers: int = WORKERS) -> None:
