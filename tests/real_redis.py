@@ -4,7 +4,6 @@ A real Redis server for tests, and the store's example binary that speaks with i
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -15,10 +14,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import redis
+from built import example
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTS = 10.0
@@ -95,15 +94,6 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-@cache
-def built() -> Path:
-    """The example binary `redis_trace`."""
-    command = ["cargo", "build", "-q", "-p", "crossfade-store", "--features", "redis", "--example", "redis_trace"]
-    messages = subprocess.run([*command, "--message-format=json"], cwd=ROOT, check=True, stdout=subprocess.PIPE)
-    found = (json.loads(message).get("executable") for message in messages.stdout.splitlines())
-    return next(Path(path) for path in found if path)
-
-
 @dataclass(frozen=True, slots=True)
 class Said:
     """What the store said of one charge."""
@@ -117,7 +107,8 @@ class Store:
     """The store in a process of its own; what it can be asked is in rust/store/examples/redis_trace.rs."""
 
     def __init__(self, port: int, *options: str) -> None:
-        command = [built(), f"127.0.0.1:{port}", *options]
+        program = example("crossfade-store", "redis_trace", "--features", "redis")
+        command = [program, f"127.0.0.1:{port}", *options]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def __enter__(self) -> Store:

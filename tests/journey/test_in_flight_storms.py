@@ -9,7 +9,6 @@ CROSSFADE_LONG=1 storms for a minute.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -19,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from built import example
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60.0 if os.environ.get("CROSSFADE_LONG") == "1" else 4.0
 WORKERS = 8
 KILLS = 0.02
@@ -33,10 +32,7 @@ ROWS = 256
 @pytest.fixture(scope="session")
 def storm() -> Path:
     """The example binary `in_flight`."""
-    build = ["cargo", "build", "-q", "-p", "crossfade-store", "--example", "in_flight", "--message-format=json"]
-    messages = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.splitlines()
-    built = (json.loads(message).get("executable") for message in messages)
-    return next(Path(executable) for executable in built if executable)
+    return example("crossfade-store", "in_flight")
 
 
 @pytest.fixture

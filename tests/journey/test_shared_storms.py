@@ -12,7 +12,6 @@ CROSSFADE_LONG=1 storms for a minute and floods with ten million keys.
 from __future__ import annotations
 
 import copy
-import json
 import os
 import random
 import selectors
@@ -26,9 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from built import example
 from reference.limits import Limit, Store
 
-ROOT = Path(__file__).resolve().parents[2]
 LONG = os.environ.get("CROSSFADE_LONG") == "1"
 
 SECONDS = 60.0 if LONG else 4.0
@@ -57,10 +56,7 @@ WAIT = 60.0
 @pytest.fixture(scope="session")
 def storm() -> Path:
     """The example binary `storm`."""
-    build = ["cargo", "build", "-q", "-p", "crossfade-store", "--example", "storm", "--message-format=json"]
-    messages = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.splitlines()
-    built = (json.loads(message).get("executable") for message in messages)
-    return next(Path(executable) for executable in built if executable)
+    return example("crossfade-store", "storm")
 
 
 @pytest.fixture

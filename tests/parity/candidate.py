@@ -7,23 +7,12 @@ import subprocess
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from built import example
 
 Question = dict[str, Any]
 """`policy` as TOML text and what it asks of: see the head of rust/store/examples/admit_trace.rs. Bytes may be bytes."""
-
-
-@cache
-def built() -> Path:
-    """The example binary."""
-    build = ["cargo", "build", "-q", "-p", "crossfade-store", "--example", "admit_trace", "--message-format=json"]
-    messages = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.splitlines()
-    executables = (json.loads(message).get("executable") for message in messages)
-    return next(Path(executable) for executable in executables if executable)
 
 
 class Candidate:
@@ -65,7 +54,8 @@ def latin(value: Any) -> Any:
 @contextmanager
 def candidate() -> Iterator[Candidate]:
     """A running candidate."""
-    with subprocess.Popen([built()], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    program = example("crossfade-store", "admit_trace")
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             yield Candidate(process)
         finally:

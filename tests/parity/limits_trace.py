@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import struct
 import subprocess
@@ -10,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from built import example
 from parity.limits_controls import SECOND, Answer, Operation, Rates
 
-ROOT = Path(__file__).resolve().parents[2]
 KEYS = 3
 YEAR = 365 * 86_400 * SECOND
 LATEST = 1 << 53  # microseconds, the year 2255: beyond, a float does not hold every one
@@ -28,10 +27,7 @@ BATCH = 50  # episodes that one process of the candidate answers
 @pytest.fixture(scope="session")
 def trace() -> Path:
     """The example binary `trace`: operations in, answers out."""
-    build = ["cargo", "build", "-q", "-p", "crossfade-store", "--example", "trace", "--message-format=json"]
-    messages = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.splitlines()
-    built = (json.loads(message).get("executable") for message in messages)
-    return next(Path(executable) for executable in built if executable)
+    return example("crossfade-store", "trace")
 
 
 def ask(trace: Path, strategy: str, operations: list[Operation], flavour: str = "memory") -> list[Answer]:

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from built import example
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = 100_000 if os.environ.get("CROSSFADE_LONG") else 5_000
 PROFILES = {"p": "Python", "u": "PythonUtf8", "c": "Compact", "s": "Sorted", "o": "Original"}
 MAX_DEPTH, MAX_LITERAL, MAX_EXPONENT = 64, 128, 5
@@ -34,7 +34,7 @@ TRAFFIC = os.environ.get("CROSSFADE_TRAFFIC")
 class Transcoder:
     """The example binary `json_trace`: one body in, one answer out."""
 
-    def __init__(self, binary: str) -> None:
+    def __init__(self, binary: Path) -> None:
         self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __call__(self, profile: str, body: bytes) -> tuple[str, bytes]:
@@ -48,9 +48,7 @@ class Transcoder:
 
 @pytest.fixture(scope="session")
 def transcode() -> Iterator[Transcoder]:
-    build = ["cargo", "build", "--quiet", "-p", "crossfade-core", "--example", "json_trace", "--message-format=json"]
-    messages = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.splitlines()
-    transcoder = Transcoder(next(path for path in (json.loads(m).get("executable") for m in messages) if path))
+    transcoder = Transcoder(example("crossfade-core", "json_trace"))
     yield transcoder
     transcoder.process.stdin.close()
     assert transcoder.process.wait(10) == 0

@@ -11,7 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from parity.candidate import ROOT, Candidate, Question
+from built import ROOT
+from parity.candidate import Candidate, Question
 from parity.oracle import Oracle
 from parity.whole import START, said
 

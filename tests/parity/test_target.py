@@ -14,10 +14,10 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
 import pytest
+from built import example
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = 100_000 if os.environ.get("CROSSFADE_LONG") else 5_000
 BATCH = 50  # one process answers this many inputs of one example
 TRAFFIC = os.environ.get("CROSSFADE_TRAFFIC")
@@ -29,9 +29,7 @@ Answer = tuple[str, bytes]
 @pytest.fixture(scope="session")
 def trace() -> Path:
     """The candidate's side: a small program around the crate."""
-    build = ["cargo", "build", "--quiet", "-p", "crossfade-core", "--example", "target_trace", "--message-format=json"]
-    messages = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.splitlines()
-    return next(Path(path) for path in (json.loads(message).get("executable") for message in messages) if path)
+    return example("crossfade-core", "target_trace")
 
 
 def ask(trace: Path, questions: list[tuple[bytes, bytes]]) -> list[Answer]:
