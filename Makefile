@@ -41,7 +41,7 @@ test: lint test-rust test-python ## Every check: format, lints, Rust and Python 
 	@echo "make test: everything passed"
 
 test-long: build redis ## Parity at a hundred thousand examples each: up to an hour
-	CROSSFADE_LONG=1 PATH=$(CURDIR)/$(DEV)/bin:$$PATH $(DEV)/bin/python -m pytest tests/parity tests/suites tests/journey/test_shared_storms.py
+	CROSSFADE_LONG=1 PATH=$(CURDIR)/$(DEV)/bin:$$PATH $(DEV)/bin/python -m pytest tests/parity tests/suites tests/journey/test_shared_storms.py tests/journey/test_in_flight_storms.py
 	CROSSFADE_LONG=1 cargo test -q -p crossfade-store --lib shared::
 	cargo test -q --profile perf -p crossfade-store -- --ignored
 
