@@ -8,6 +8,7 @@ PYTHON ?= python3
 DEV    := .venv
 WHEEL  := .cache/wheel-venv
 STAMP  := installed
+PYTEST := PATH=$(CURDIR)/$(DEV)/bin:$$PATH $(DEV)/bin/python -m pytest
 
 # pip and maturin compile with other settings than cargo does; folders of their own keep each from rebuilding the other's.
 MATURIN_TARGET := $(CURDIR)/target/maturin
@@ -29,7 +30,7 @@ endif
 
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test test-long check bench bench-limits bench-linear fuzz fmt build lint test-rust test-python redis stubs clean
+.PHONY: help demo test test-parity test-journeys test-long check bench bench-limits bench-linear fuzz fmt build lint test-rust test-python redis stubs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,7 +42,7 @@ test: lint test-rust test-python ## Every check: format, lints, Rust and Python 
 	@echo "make test: everything passed"
 
 test-long: build redis ## Parity at a hundred thousand examples each: up to an hour
-	CROSSFADE_LONG=1 PATH=$(CURDIR)/$(DEV)/bin:$$PATH $(DEV)/bin/python -m pytest tests/parity tests/suites tests/journey/test_shared_storms.py tests/journey/test_in_flight_storms.py
+	CROSSFADE_LONG=1 $(PYTEST) tests/parity tests/suites tests/journey/test_shared_storms.py tests/journey/test_in_flight_storms.py
 	CROSSFADE_LONG=1 cargo test -q -p crossfade-store --lib shared::
 	cargo test -q --profile perf -p crossfade-store -- --ignored
 
@@ -88,8 +89,14 @@ test-rust: ## Rust tests
 	cargo test -q --workspace --exclude crossfade-py --features crossfade-store/redis
 	cargo test -q -p crossfade-core --features phone --test phone
 
-test-python: stubs redis ## Python tests and journeys
-	PATH=$(CURDIR)/$(DEV)/bin:$$PATH $(DEV)/bin/python -m pytest
+test-python: stubs redis ## Python tests and journeys: what computes and what waits, beside one another
+	$(MAKE) --no-print-directory -j2 --output-sync=target test-parity test-journeys
+
+test-parity: stubs redis
+	$(PYTEST) tests/parity tests/suites
+
+test-journeys: stubs redis
+	$(PYTEST) --ignore=tests/parity --ignore=tests/suites
 
 redis: .cache/redis/redis-server ## A Redis server for the tests: the machine's own, or Debian's, with or without root
 
