@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::Subcommand;
+use crossfade_shadow::report::grouped;
 
 /// Commands about captures.
 #[derive(Subcommand)]
@@ -61,13 +62,7 @@ struct Count(u64, &'static str);
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (index, digit) in digits.chars().enumerate() {
-            if index > 0 && (digits.len() - index).is_multiple_of(3) {
-                f.write_str(",")?;
-            }
-            write!(f, "{digit}")?;
-        }
-        write!(f, " {}{}", self.1, if self.0 == 1 { "" } else { "s" })
+        let Self(number, noun) = self;
+        write!(f, "{} {noun}{}", grouped(*number), if *number == 1 { "" } else { "s" })
     }
 }
