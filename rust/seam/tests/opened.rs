@@ -41,6 +41,15 @@ impl Service {
         Self { table: path_of(&name).expect("a path"), folder, name }
     }
 
+    /// A worker of a route that is `live`, where a file that others may read is in the table's place.
+    fn worker_without_table(&self) -> Worker {
+        let text = self.write("64KiB", &[]);
+        self.live(&text);
+        fs::write(&self.table, b"").expect("a file");
+        fs::set_permissions(&self.table, PermissionsExt::from_mode(0o644)).expect("permissions");
+        self.worker(&text)
+    }
+
     /// Writes the policy file, whole at once.
     fn write(&self, ring_bytes: &str, more: More<'_>) -> String {
         let mut text = format!(
@@ -227,11 +236,7 @@ fn a_length_that_comes_later_only_remarks() {
 #[test]
 fn a_table_that_could_not_be_opened_is_tried_again() {
     let service = Service::new();
-    let text = service.write("64KiB", &[]);
-    service.live(&text);
-    fs::write(&service.table, b"").expect("a file");
-    fs::set_permissions(&service.table, PermissionsExt::from_mode(0o644)).expect("permissions");
-    let worker = service.worker(&text);
+    let worker = service.worker_without_table();
     assert!(worker.error().is_some_and(|why| why.contains("others than its owner")));
     assert_eq!(worker.ask("steady", A), Said::Unsupported);
 
@@ -246,11 +251,7 @@ fn a_table_that_could_not_be_opened_is_tried_again() {
 #[test]
 fn a_new_policy_does_not_warm_what_was_not_counted() {
     let service = Service::new();
-    let text = service.write("64KiB", &[]);
-    service.live(&text);
-    fs::write(&service.table, b"").expect("a file");
-    fs::set_permissions(&service.table, PermissionsExt::from_mode(0o644)).expect("permissions");
-    let worker = service.worker(&text);
+    let worker = service.worker_without_table();
     assert_eq!(worker.ask("steady", A), Said::Unsupported);
     fs::remove_file(&service.table).expect("a file");
     service.write("64KiB", &[("short", "5/hour")]);
