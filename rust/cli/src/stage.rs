@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use crossfade_core::Policy;
+use crossfade_exchange::stage::{Fault, Stage, Stages, Subject};
+use crossfade_exchange::stage_file::{self, Change, StageError};
+use crossfade_exchange::workers::{self, Worker};
 use crossfade_seam::engine::clock_micros;
-use crossfade_seam::stage::{Fault, Stage, Stages, Subject};
-use crossfade_seam::stage_file::{self, Change, StageError};
-use crossfade_seam::workers::{self, Worker};
 
 use crate::exit;
 
@@ -69,17 +69,11 @@ pub struct Set {
     /// Who [default: the user running this]
     #[arg(long, value_name = "NAME")]
     who: Option<String>,
-    /// Make the candidate fail on purpose, to show that nobody sees it
-    #[arg(long, value_enum)]
-    fault: Option<FaultArgument>,
+    /// Make the candidate fail on purpose, to show that nobody sees it: panic, unsupported, wrong:ONE_IN or slow:TIMES
+    #[arg(long)]
+    fault: Option<Fault>,
     #[command(flatten)]
     place: Place,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FaultArgument {
-    Panic,
-    Unsupported,
 }
 
 /// Arguments of `off`.
@@ -121,15 +115,16 @@ pub fn set(arguments: Set, out: &mut impl Write) -> io::Result<ExitCode> {
     };
     let change = Change {
         stage: arguments.stage,
-        subject: Subject { build: crossfade_seam::BUILD.to_owned(), policy: policy.route(id).digest.to_string() },
+        subject: Subject {
+            build: crossfade_seam::BUILD.to_owned(),
+            policy: policy.route(id).digest.to_string(),
+            ..Subject::default()
+        },
         who: arguments.who.unwrap_or_else(user),
         why: arguments.why,
-        proven: false,
-        fault: arguments.fault.map(|fault| match fault {
-            FaultArgument::Panic => Fault::Panic,
-            FaultArgument::Unsupported => Fault::Unsupported,
-        }),
+        fault: arguments.fault,
         route: arguments.route,
+        ..Change::default()
     };
     apply(&arguments.place.state(), &[change], out)
 }
@@ -165,15 +160,7 @@ pub fn off(arguments: Off, out: &mut impl Write) -> io::Result<ExitCode> {
     let who = arguments.who.unwrap_or_else(user);
     let changes: Vec<Change> = routes
         .into_iter()
-        .map(|route| Change {
-            route,
-            stage: Stage::Off,
-            subject: Subject::default(),
-            who: who.clone(),
-            why: arguments.why.clone(),
-            proven: false,
-            fault: None,
-        })
+        .map(|route| Change { route, who: who.clone(), why: arguments.why.clone(), ..Change::default() })
         .collect();
     apply(&state, &changes, out)
 }

@@ -31,6 +31,16 @@ pub struct Exchange {
     /// Stage of the route: `off`, `shadow`, `canary`, `live`; `imported` for imported traffic.
     #[serde(rename = "s")]
     pub stage: String,
+    /// When the route entered that stage, by the stage file; 0 where no stage file says it.
+    #[serde(rename = "en")]
+    pub entered: u64,
+    /// Nanoseconds from `received_at` until both sides were done: what a clock read in between can have been, and with
+    /// the sides' own times what the seam cost.
+    #[serde(rename = "el")]
+    pub elapsed: u64,
+    /// The candidate's side was made wrong on purpose, to show that this is seen. Never evidence.
+    #[serde(rename = "sd")]
+    pub seeded: bool,
     /// Which side the client got: `control` or `candidate`; empty when unknown.
     #[serde(rename = "a")]
     pub authoritative: String,

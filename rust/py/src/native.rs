@@ -6,12 +6,12 @@ use arc_swap::ArcSwapOption;
 use crossfade_core::limit::Charged;
 use crossfade_core::policy::Rejects;
 use crossfade_core::{Policy, Timestamp};
+use crossfade_exchange::stage::Stage;
 use crossfade_exchange::{Exchange, record};
 use crossfade_seam::engine::{Engine, clock_micros};
 use crossfade_seam::follower::{self, Paths};
 use crossfade_seam::fork;
 use crossfade_seam::process::Process;
-use crossfade_seam::stage::Stage;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -303,6 +303,7 @@ impl NativeSeam {
                         None => route.map_or_else(String::new, |route| route.digest.to_string()),
                     },
                     control_digest,
+                    ..Exchange::default()
                 })
             });
             match (place, sent) {

@@ -13,11 +13,11 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossfade_exchange::redact::Redactor;
 use crossfade_exchange::segment::Writer;
 use crossfade_exchange::{Exchange, Observation, Outcome};
 
 use crate::engine::clock_micros;
-use crate::redact::Redactor;
 
 /// Exchanges that may wait: at 10,000 a second 0.4 s of a stalled disk.
 const QUEUE: usize = 4_096;

@@ -16,10 +16,10 @@ use crate::asked::{Asked, CHARGES_UNREPORTED, Hits, STORE_UNAVAILABLE};
 use crate::cap::{Cap, Standing};
 use crate::counts::Counts;
 use crate::remarks::Remarks;
-use crate::stage::{Fault, Stage, Stages};
 use crate::store::{Opened, Store};
 use crate::switch::Switch;
 use crate::tally::Tally;
+use crossfade_exchange::stage::{Fault, Stage, Stages};
 
 /// Policy, counts of limits, switches and counters.
 #[derive(Debug)]
@@ -239,7 +239,7 @@ impl Engine {
         match self.state(place.route).switch.fault() {
             Some(Fault::Panic) => panic!("{INJECTED}"),
             Some(Fault::Unsupported) => return Answer::Unsupported(Unsupported(INJECTED)),
-            None => {}
+            Some(Fault::Wrong(_) | Fault::Slow(_)) | None => {}
         }
         match decided {
             Ok(outcome) => Answer::Decided(outcome),

@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use crossfade_core::field::phone::METADATA;
 use crossfade_core::policy::{Errors, Policy};
+use crossfade_exchange::stage_file::{self, StageError};
+use crossfade_exchange::workers::{self, Worker};
 
 use crate::engine::Engine;
 use crate::opener::Opener;
 use crate::process::Process;
-use crate::stage_file::{self, StageError};
-use crate::workers::{self, Worker};
 
 /// How often the files are looked at: a stage change reaches every worker within a second with room to spare.
 const INTERVAL: Duration = Duration::from_millis(200);

@@ -2,9 +2,6 @@
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`stage`] | the stages and the stage file's shape |
-//! | [`stage_file`] | reading it, and the one function that writes it |
-//! | [`ledger`] | the append-only record beside it |
 //! | [`bucket`] | which keys a canary takes |
 //! | [`switch`] | a route's stage as the request path reads it |
 //! | [`store`], [`asked`] | the store that a policy names; deciding by one that is asked and answers later |
@@ -15,10 +12,9 @@
 //! | [`permit`] | the places in flight that a request holds |
 //! | [`limits`] | limits by hand: settling, looking, forgetting |
 //! | [`process`] | what belongs to one process |
-//! | [`counts`], [`redact`] | what happened, per route; what a capture may not hold |
+//! | [`counts`] | what happened, per route |
 //! | [`emitter`], [`follower`] | the two threads, started lazily after a fork |
 //! | [`news`] | what the log is to be told |
-//! | [`workers`] | who follows |
 //! | [`fork`] | which process this is: the store's, which counts for one too |
 #![forbid(unsafe_code)]
 
@@ -30,21 +26,16 @@ pub mod emitter;
 pub mod engine;
 pub mod follower;
 pub mod handover;
-pub mod ledger;
 pub mod limits;
 pub mod news;
 mod opener;
 pub mod permit;
 pub mod process;
-pub mod redact;
 pub mod remarks;
-pub mod stage;
-pub mod stage_file;
 pub mod store;
 pub mod switch;
 pub mod table;
 pub mod tally;
-pub mod workers;
 
 pub use crossfade_store::fork;
 

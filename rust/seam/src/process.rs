@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use crossfade_core::Policy;
+use crossfade_exchange::stage::Stages;
 
 use crate::counts::Count;
 use crate::emitter::Emitter;
@@ -13,7 +14,6 @@ use crate::engine::{Engine, clock_micros};
 use crate::follower::{self, Paths};
 use crate::fork;
 use crate::news::News;
-use crate::stage::Stages;
 
 /// One process's half of a seam. A fork leaves it behind and makes a new one.
 #[derive(Debug)]

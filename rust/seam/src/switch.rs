@@ -1,9 +1,9 @@
 //! A route's stage as the request path reads it: a few atomics, no lock, nothing that a fork could leave half done.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::bucket;
-use crate::stage::{Fault, Row, Stage};
+use crossfade_exchange::stage::{Fault, Row, Stage};
 
 /// Keys of a live route for which the control still runs, in basis points: enough to see drift, too few to cost.
 pub const DRIFT_SAMPLE: u64 = 100;
@@ -16,7 +16,7 @@ const DRIFT_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 pub struct Switch {
     stage: AtomicU32,
     seed: AtomicU64,
-    fault: AtomicU8,
+    fault: AtomicU64,
 }
 
 impl Switch {
@@ -44,9 +44,13 @@ impl Switch {
 
     /// The injected fault, if any.
     pub fn fault(&self) -> Option<Fault> {
-        match self.fault.load(Ordering::Relaxed) {
+        let code = self.fault.load(Ordering::Relaxed);
+        let number = (code >> 8) as u32;
+        match code & 0xff {
             1 => Some(Fault::Panic),
             2 => Some(Fault::Unsupported),
+            3 => Some(Fault::Wrong(number)),
+            4 => Some(Fault::Slow(number)),
             _ => None,
         }
     }
@@ -75,29 +79,22 @@ fn stage_code(stage: Stage) -> u32 {
     }
 }
 
-fn fault_code(fault: Option<Fault>) -> u8 {
+fn fault_code(fault: Option<Fault>) -> u64 {
     match fault {
         None => 0,
         Some(Fault::Panic) => 1,
         Some(Fault::Unsupported) => 2,
+        Some(Fault::Wrong(one_in)) => u64::from(one_in) << 8 | 3,
+        Some(Fault::Slow(times)) => u64::from(times) << 8 | 4,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stage::Subject;
 
     fn row(stage: Stage) -> Row {
-        Row {
-            stage,
-            salt: "s".into(),
-            subject: Subject::default(),
-            who: String::new(),
-            why: String::new(),
-            at: 0,
-            fault: None,
-        }
+        Row { stage, salt: "s".into(), ..Row::default() }
     }
 
     /// Every stage survives its way through the atomics.

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use crossfade_core::limit::Limiter;
 use crossfade_core::{Outcome, Policy, Request, Scratch, Timestamp};
+use crossfade_exchange::stage::{Stage, Subject};
+use crossfade_exchange::stage_file::{self, Change};
 use crossfade_seam::asked::{Asked, Hits};
 use crossfade_seam::engine::{Answer, clock_micros};
 use crossfade_seam::follower::Paths;
 use crossfade_seam::process::Process;
-use crossfade_seam::stage::{Stage, Subject};
-use crossfade_seam::stage_file::{self, Change};
 use crossfade_store::shared::path_of;
 
 const A: &str = "192.0.2.1";
@@ -79,11 +79,14 @@ impl Service {
         let changes = policy.routes.iter().map(|route| Change {
             route: route.name.to_string(),
             stage: Stage::Live,
-            subject: Subject { build: crossfade_seam::BUILD.into(), policy: route.digest.to_string() },
+            subject: Subject {
+                build: crossfade_seam::BUILD.into(),
+                policy: route.digest.to_string(),
+                ..Subject::default()
+            },
             who: "law".into(),
             why: "law".into(),
-            proven: false,
-            fault: None,
+            ..Change::default()
         });
         stage_file::write(&self.folder.join("state"), &changes.collect::<Vec<_>>(), None, clock_micros())
             .expect("stages");

@@ -38,6 +38,15 @@ pub struct Entry {
     pub why: String,
     /// Whether evidence justified it; `false` for `stage set`.
     pub proven: bool,
+    /// SHA-256 of that evidence, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+    /// Kinds of outcome that somebody has accepted although too few were compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<String>,
+    /// Why the route was taken back by itself, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back: Option<String>,
     /// A fault that was injected with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<crate::stage::Fault>,

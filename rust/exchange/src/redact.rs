@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crossfade_exchange::{Exchange, Outcome};
+use crate::record::{Exchange, Outcome};
 use sha2::{Digest, Sha256};
 
 /// Headers whose values are credentials.
@@ -108,7 +108,7 @@ fn replace(key: &mut Vec<u8>, value: &[u8], stand_in: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossfade_exchange::{Charge, Forward, Observation};
+    use crate::record::{Charge, Forward, Observation};
 
     /// A credential appears nowhere in what is stored, and equal credentials stay equal.
     #[test]

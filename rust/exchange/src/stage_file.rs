@@ -74,7 +74,7 @@ pub fn read(directory: &Path) -> Result<Stages, StageError> {
 }
 
 /// A wanted change of one route.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Change {
     /// The route.
     pub route: String,
@@ -86,8 +86,12 @@ pub struct Change {
     pub who: String,
     /// Why.
     pub why: String,
-    /// Whether evidence justifies it.
-    pub proven: bool,
+    /// SHA-256 of the evidence that justifies it, in hex; `None`: nothing does.
+    pub evidence: Option<String>,
+    /// Kinds of outcome that somebody accepts although too few were compared. They last as long as the subject.
+    pub accepted: Vec<String>,
+    /// Why the route is taken back by itself, if it is.
+    pub rolled_back: Option<String>,
     /// A fault to inject into the candidate.
     pub fault: Option<Fault>,
 }
@@ -161,7 +165,10 @@ pub fn write(
             subject: change.subject.clone(),
             who: change.who.clone(),
             why: change.why.clone(),
-            proven: change.proven,
+            proven: change.evidence.is_some(),
+            evidence: change.evidence.clone(),
+            accepted: change.accepted.clone(),
+            rolled_back: change.rolled_back.clone(),
             fault: change.fault,
         });
         before.push((change.route.clone(), from));
@@ -174,6 +181,9 @@ pub fn write(
                 who: change.who.clone(),
                 why: change.why.clone(),
                 at: now_micros,
+                accepted: change.accepted.clone(),
+                evidence: change.evidence.clone(),
+                rolled_back: change.rolled_back.clone(),
                 fault: change.fault,
             },
         );

@@ -25,7 +25,7 @@ pub struct Worker {
     pub pid: u32,
     /// Generation of the stage file that it follows.
     pub generation: u64,
-    /// Its build, [`crate::BUILD`].
+    /// Its build, `crossfade_seam::BUILD`.
     pub build: String,
     /// Routes held at `shadow` at most, because their stage was set for another build or policy.
     pub held: Vec<String>,

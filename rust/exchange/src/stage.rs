@@ -87,25 +87,80 @@ impl<'de> Deserialize<'de> for Stage {
 /// What a stage was proven for. A worker whose own differs runs the route at most in `shadow`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Subject {
-    /// Digest of the build, [`crate::BUILD`].
+    /// Digest of the build, `crossfade_seam::BUILD`.
     pub build: String,
     /// Digest of the route's policy.
     pub policy: String,
+    /// Digest of the control; empty: whichever it is, as `stage set` has it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub control: String,
+}
+
+impl Subject {
+    /// Whether a stage that was set for this subject holds for `other`, which names its control.
+    pub fn covers(&self, other: &Self) -> bool {
+        let control = self.control.is_empty() || self.control == other.control;
+        control && self.build == other.build && self.policy == other.policy
+    }
 }
 
 /// A fault that the seam injects into the candidate of one route, to show that nobody sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The candidate panics.
     Panic,
     /// The candidate answers `Unsupported`.
     Unsupported,
+    /// The candidate is wrong in one field of one request in so many.
+    Wrong(u32),
+    /// The candidate takes so many times as long.
+    Slow(u32),
 }
 
-/// One route's row of the stage file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panic => f.write_str("panic"),
+            Self::Unsupported => f.write_str("unsupported"),
+            Self::Wrong(one_in) => write!(f, "wrong:{one_in}"),
+            Self::Slow(times) => write!(f, "slow:{times}"),
+        }
+    }
+}
+
+impl FromStr for Fault {
+    type Err = String;
+
+    /// `panic`, `unsupported`, `wrong:ONE_IN`, `slow:TIMES`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |digits: &str| digits.parse::<u32>().ok().filter(|&number| number > 0);
+        let fault = match text {
+            "panic" => Some(Self::Panic),
+            "unsupported" => Some(Self::Unsupported),
+            _ => match text.split_once(':') {
+                Some(("wrong", one_in)) => number(one_in).map(Self::Wrong),
+                Some(("slow", times)) => number(times).map(Self::Slow),
+                _ => None,
+            },
+        };
+        fault.ok_or_else(|| format!("{text:?} is no fault; use panic, unsupported, wrong:ONE_IN or slow:TIMES"))
+    }
+}
+
+impl Serialize for Fault {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fault {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// One route's row of the stage file. What a newer release adds is skipped: a worker of an older one must follow to `off`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Row {
     /// The stage.
     pub stage: Stage,
@@ -117,8 +172,17 @@ pub struct Row {
     pub who: String,
     /// Why.
     pub why: String,
-    /// When, in microseconds since the epoch.
+    /// When, in microseconds since the epoch. It names this stay in the stage.
     pub at: u64,
+    /// Kinds of outcome that somebody has accepted for this subject although too few were compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<String>,
+    /// SHA-256 of the evidence that justified the stage, in hex; `None`: set without proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+    /// Why the route was taken back by itself, if it was: a person has to set it on again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back: Option<String>,
     /// An injected fault, if one is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
@@ -126,7 +190,6 @@ pub struct Row {
 
 /// The whole stage file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Stages {
     /// Version of this shape.
     pub version: u32,
