@@ -6,6 +6,7 @@
 //! | [`compare`] | what two observations differ in |
 //! | [`verdict`], [`known`] | one verdict for one exchange, and the differences that somebody answers for |
 //! | [`replay`], [`control`] | both sides over a capture again, the control in its own processes |
+//! | [`evidence`] | what live comparison has shown, in counts that add up |
 //! | [`gate`] | what a route has to show before it may move on |
 //! | [`group`], [`latency`], [`redact`] | what is kept of many exchanges, and what of it may be shown |
 //! | [`report`], [`html`] | the report as JSON, at a terminal and as a page |
@@ -14,6 +15,7 @@
 pub mod capture;
 pub mod compare;
 pub mod control;
+pub mod evidence;
 pub mod explain;
 pub mod gate;
 pub mod group;

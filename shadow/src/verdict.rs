@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crossfade_core::policy::Route;
 use crossfade_exchange::{Observation, Outcome, Request};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::compare::{Difference, Kind, Unreported, Value, compare, unreported};
 use crate::known::{self, Day};
@@ -104,6 +104,15 @@ impl Verdicts {
     /// How many somebody has to look at.
     pub fn unexplained(&self) -> u64 {
         Verdict::ALL.into_iter().filter(|v| v.is_unexplained()).map(|v| self.of(v)).sum()
+    }
+}
+
+impl<'de> Deserialize<'de> for Verdicts {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A name that this build does not know is of another one: its count is nobody's here.
+        let named = BTreeMap::<String, u64>::deserialize(deserializer)?;
+        let of = |verdict: Verdict| named.get(verdict.name()).copied().unwrap_or(0);
+        Ok(Self(Verdict::ALL.map(of)))
     }
 }
 

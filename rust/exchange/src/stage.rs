@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for Stage {
 }
 
 /// What a stage was proven for. A worker whose own differs runs the route at most in `shadow`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Subject {
     /// Digest of the build, `crossfade_seam::BUILD`.
     pub build: String,
