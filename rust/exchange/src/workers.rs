@@ -2,6 +2,7 @@
 //!
 //! A worker only writes where the directory exists, so that a service without stages leaves nothing behind.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ pub const RENEWAL: Duration = Duration::from_secs(2);
 const GONE: Duration = Duration::from_secs(10);
 
 /// One worker of the service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worker {
     /// Its process.
     pub pid: u32,
@@ -34,6 +35,12 @@ pub struct Worker {
     /// What is the matter with the store that it counts in, if anything is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
+    /// Routes that it lets the control alone judge until it starts again, each with why: the candidate failed too often.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pinned: BTreeMap<String, String>,
+    /// Digest of its control; empty: it says none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub control: String,
 }
 
 /// Says what this worker follows; replaces its file atomically.
