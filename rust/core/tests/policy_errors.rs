@@ -260,6 +260,13 @@ fn bounds_and_targets_are_checked() {
         ("[client]\ntrusted_proxies = ['::ffff:10.0.0.0/104']\n", "can never match"),
         ("[route.gate]\nmismatch_below = 1\n", "key \"mismatch_below\" is 1"),
         ("[route.gate]\ndwell = '1 week'\n", "key \"dwell\" is \"1 week\", which is no time"),
+        ("[route.gate]\ncanary = []\n", "key \"canary\" is [], which are no steps of a canary"),
+        ("[route.gate]\ncanary = [10, 1]\n", "key \"canary\" is [10.0, 1.0], which are no steps of a canary"),
+        ("[route.gate]\ncanary = [1, 1]\n", "which are no steps of a canary"),
+        ("[route.gate]\ncanary = [0.001]\n", "which are no steps of a canary"),
+        ("[route.gate]\ncanary = [100]\n", "which are no steps of a canary"),
+        ("[route.gate]\ncanary = [nan]\n", "which are no steps of a canary"),
+        ("[route.gate]\ncanary = 5\n", "key \"canary\" is an integer"),
     ] {
         let said = errors(&format!("{START}{addition}"));
         assert!(said.contains(message), "{addition}\n{said}");

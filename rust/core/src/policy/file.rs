@@ -208,15 +208,20 @@ impl<'a> Item<'a> {
 
     /// A number, also one without a fraction.
     pub(super) fn number(&self) -> Option<f64> {
-        let value = match self.raw() {
-            DeValue::Float(float) => float.as_str().parse().ok(),
-            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse().ok(),
-            _ => None,
-        };
+        let value = number(self.raw());
         if value.is_none() {
             self.wrong("a number");
         }
         value
+    }
+
+    /// A list of numbers.
+    pub(super) fn numbers(&self) -> Option<Vec<f64>> {
+        let list = self.raw().as_array().and_then(|list| list.iter().map(|item| number(item.get_ref())).collect());
+        if list.is_none() {
+            self.wrong("a list of numbers");
+        }
+        list
     }
 
     /// One of the named choices.
@@ -285,5 +290,13 @@ impl<'a> Item<'a> {
             self.complain("is no list of tables", format!("write [[{}]]", self.key));
         }
         tables
+    }
+}
+
+fn number(value: &DeValue<'_>) -> Option<f64> {
+    match value {
+        DeValue::Float(float) => float.as_str().parse().ok(),
+        DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse().ok(),
+        _ => None,
     }
 }

@@ -7,12 +7,14 @@ use super::inherited::count;
 use super::limits::check_name;
 
 /// Thresholds of a route's gate; `None` is the built-in one.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct GatePolicy {
     /// The share of mismatches that must be ruled out, between 0 and 1.
     pub mismatch_below: Option<f64>,
     /// How long a stage has to be watched.
     pub dwell: Option<Duration>,
+    /// Shares of the canary's steps in basis points, 1 to 9,999, rising; at least one.
+    pub canary: Option<Box<[u16]>>,
 }
 
 /// A difference between the sides that somebody answers for.
@@ -157,8 +159,31 @@ pub(super) fn gate(item: &Item<'_>) -> Option<GatePolicy> {
         Some(share)
     });
     let dwell = section.get("dwell").and_then(|item| duration(&item));
+    let canary = section.get("canary").and_then(|item| shares(&item));
     section.finish();
-    Some(GatePolicy { mismatch_below, dwell })
+    Some(GatePolicy { mismatch_below, dwell, canary })
+}
+
+/// The shares of a canary in percent, `[1, 10]`, as basis points.
+fn shares(item: &Item<'_>) -> Option<Box<[u16]>> {
+    // More steps than this nobody watches; each lasts a dwell.
+    const MOST: usize = 16;
+    const ADVICE: &str = "write rising shares in percent, each from 0.01 to 99.99, for example [1, 10]";
+    let written = item.numbers()?;
+    let shares: Vec<u16> = written.iter().filter_map(|&percent| basis_points(percent)).collect();
+    let rising = shares.windows(2).all(|two| two[0] < two[1]);
+    if written.is_empty() || written.len() > MOST || shares.len() != written.len() || !rising {
+        item.complain(format_args!("is {written:?}, which are no steps of a canary"), ADVICE.to_owned());
+        return None;
+    }
+    Some(shares.into())
+}
+
+/// A share in percent as basis points; `None`: it is none, or finer than that.
+fn basis_points(percent: f64) -> Option<u16> {
+    let points = percent * 100.0;
+    let whole = points.round();
+    ((points - whole).abs() < 1e-6 && (1.0..=9_999.0).contains(&whole)).then_some(whole as u16)
 }
 
 /// A time like `24h`.
