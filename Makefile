@@ -44,6 +44,7 @@ test: lint test-rust test-python ## Every check: format, lints, Rust and Python 
 test-long: build redis ## Parity at a hundred thousand examples each: up to an hour
 	CROSSFADE_LONG=1 $(PYTEST) tests/parity tests/suites tests/journey/test_shared_storms.py tests/journey/test_in_flight_storms.py
 	CROSSFADE_LONG=1 cargo test -q -p crossfade-store --lib shared::
+	cargo test -q -p crossfade-shadow --test ruling -- --ignored
 	cargo test -q --profile perf -p crossfade-store -- --ignored
 
 check: ## The fast loop: the core's and the store's tests and lints

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use crossfade_shadow::gate::{self, KEYS, Need, Plan, RoutePlan, What};
+use crossfade_shadow::gate::{self, KEYS, Need, Plan, RoutePlan, Time, What};
 use crossfade_shadow::known::Day;
 use crossfade_shadow::replay::{Names, Options};
 use crossfade_shadow::report::grouped;
@@ -102,23 +102,4 @@ fn show_route(route: &RoutePlan, seconds: f64, out: &mut impl Write) -> io::Resu
         writeln!(out, "  {needed:>8}  {what:62} {time:>12}")?;
     }
     Ok(())
-}
-
-/// Seconds as people read them, in the two units that matter.
-struct Time(f64);
-
-impl std::fmt::Display for Time {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let minutes = (self.0 / 60.0).ceil() as u64;
-        let (hours, days) = (minutes / 60, minutes / 1_440);
-        match () {
-            () if self.0 < 60.0 => write!(f, "{} s", self.0.ceil()),
-            () if days >= 10 => write!(f, "{} d", grouped(days)),
-            () if days > 0 && !hours.is_multiple_of(24) => write!(f, "{days} d {} h", hours % 24),
-            () if days > 0 => write!(f, "{days} d"),
-            () if hours > 0 && minutes.is_multiple_of(60) => write!(f, "{hours} h"),
-            () if hours > 0 => write!(f, "{hours} h {} min", minutes % 60),
-            () => write!(f, "{minutes} min"),
-        }
-    }
 }

@@ -11,6 +11,13 @@ pub const ALPHA: f64 = 0.01;
 /// How much better than the bound a candidate is taken to be, if it is good.
 const BETTER: f64 = 10.0;
 
+/// Sums of logarithms are that exact: two mismatches are 1 / α.
+const ROUNDING: f64 = 1e-9;
+
+/// A sum that starts again and again fires by chance sometimes. At twice the logarithm of 1 / α it takes four mismatches at
+/// once, and a candidate that is a tenth as often wrong fires about once in ten million comparisons.
+const DRIFT: f64 = 2.0;
+
 /// The test against one share of mismatches.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sequential {
@@ -39,10 +46,43 @@ impl Sequential {
 
     /// How many more comparisons are needed, if each of them matches.
     pub fn needed(&self, comparisons: u64, mismatches: u64) -> u64 {
-        let matches = comparisons.saturating_sub(mismatches) as f64;
-        let evidence = matches * self.by_match - mismatches as f64 * self.by_mismatch;
-        let missing = -ALPHA.ln() - evidence;
+        let missing = -ALPHA.ln() - self.evidence(comparisons, mismatches);
         (missing / self.by_match).ceil().max(0.0) as u64
+    }
+
+    /// Whether so many comparisons, so many of them mismatches, are 1 / α times as likely at that share as at a tenth of
+    /// it: the test the other way round. Two mismatches at once are enough.
+    pub fn rejects(&self, comparisons: u64, mismatches: u64) -> bool {
+        self.evidence(comparisons, mismatches) <= ALPHA.ln() + ROUNDING
+    }
+
+    /// The evidence, as a natural logarithm: above 0 for a tenth of the share, below 0 for all of it.
+    fn evidence(&self, comparisons: u64, mismatches: u64) -> f64 {
+        let matches = comparisons.saturating_sub(mismatches) as f64;
+        matches * self.by_match - mismatches as f64 * self.by_mismatch
+    }
+}
+
+/// The test the other way round over a stay of any length: what speaks for the candidate is never saved up, so that one that
+/// turns bad after a good month is noticed as fast as one that was bad from the first day (Page's cumulative sum).
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Drift {
+    evidence: f64,
+    /// Since the evidence was last not against the candidate.
+    comparisons: u64,
+    mismatches: u64,
+}
+
+impl Drift {
+    /// Adds what came since the last time; gives the comparisons and mismatches that speak against the candidate, if
+    /// they do.
+    pub fn add(&mut self, test: &Sequential, comparisons: u64, mismatches: u64) -> Option<(u64, u64)> {
+        self.evidence += test.evidence(comparisons, mismatches);
+        (self.comparisons, self.mismatches) = (self.comparisons + comparisons, self.mismatches + mismatches);
+        if self.evidence >= 0.0 {
+            *self = Self::default();
+        }
+        (self.evidence <= DRIFT * ALPHA.ln() + ROUNDING).then_some((self.comparisons, self.mismatches))
     }
 }
 
@@ -94,6 +134,35 @@ mod tests {
             assert!(more.abs_diff(cost) <= 1, "{below}: {more}");
             assert!(!test.rules_out(clean + 1, 1) && test.rules_out(clean + 1 + more, 1));
         }
+    }
+
+    /// Two mismatches at once reject; each match between them is worth as much as it is in the test itself.
+    #[test]
+    fn two_at_once_reject() {
+        let test = Sequential::new(1e-3);
+        assert!(test.rejects(2, 2) && !test.rejects(1, 1) && !test.rejects(0, 0));
+        assert!(!test.rejects(12, 2) && test.rejects(12, 3) && !test.rejects(5_115, 3));
+        for (comparisons, mismatches) in [(0, 0), (10, 3), (6_000, 0), (100_000, 99)] {
+            assert!(!(test.rejects(comparisons, mismatches) && test.rules_out(comparisons, mismatches)));
+        }
+    }
+
+    /// A candidate that turns bad after a million good comparisons is noticed as fast as one that was bad at once, which
+    /// the sum over all of them does not notice; and one that stays good for as long is not accused.
+    #[test]
+    fn what_turns_bad_is_noticed() {
+        let (test, mut dice) = (Sequential::new(1e-3), Dice(5));
+        let mut drift = Drift::default();
+        for _ in 0..1_000 {
+            let wrong = u64::from(dice.roll() < 0.1);
+            assert_eq!(drift.add(&test, 1_000, wrong), None);
+        }
+        let mut seconds = 0;
+        while drift.add(&test, 100, 1).is_none() {
+            seconds += 1;
+        }
+        assert!((4..=8).contains(&seconds), "{seconds}");
+        assert!(!test.rejects(1_000_000 + 100 * seconds, 100 + seconds));
     }
 
     /// A candidate that is exactly as often wrong as is ruled out, watched after every comparison for 300 times as long as a
