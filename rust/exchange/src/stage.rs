@@ -197,6 +197,24 @@ pub struct Stages {
     pub generation: u64,
     /// Rows by route name; a route without a row is `off`.
     pub routes: BTreeMap<String, Row>,
+    /// Where the ledger ends.
+    #[serde(default, skip_serializing_if = "Anchor::is_none")]
+    pub ledger: Anchor,
+}
+
+/// What names the last line of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Anchor {
+    /// Its number, from 1; 0: none is named.
+    pub lines: u64,
+    /// Its SHA-256, in hex.
+    pub hash: String,
+}
+
+impl Anchor {
+    fn is_none(&self) -> bool {
+        self.lines == 0
+    }
 }
 
 /// Version of [`Stages`] that this build writes and reads.
