@@ -139,6 +139,17 @@ pub enum NotJudged {
 }
 
 impl NotJudged {
+    /// The word in machine-readable output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PassedThrough => "passed_through",
+            Self::BodyNotKept => "body_not_kept",
+            Self::NoControl => "no_control",
+            Self::Outside => "outside",
+            Self::ChargesNotReported => "charges_not_reported",
+        }
+    }
+
     /// The words in tables.
     pub fn phrase(self) -> &'static str {
         match self {
@@ -197,14 +208,17 @@ pub fn judge(
     if matches!(control.outcome, Some(Outcome::Outside { .. })) {
         return bare(Verdict::NotJudged, Some(NotJudged::Outside));
     }
-    let differences = compare(route, request, control, candidate);
-    let unreported = unreported(control, candidate);
+    weigh(route, compare(route, request, control, candidate), unreported(control, candidate), today)
+}
+
+/// The verdict on what two sides of an exchange of `route` differ in.
+pub fn weigh(route: &Route, differences: Vec<Difference>, unreported: Unreported, today: &Day) -> Judgement {
     if differences.is_empty() {
         // Silence about charges is no match where there is something to charge.
         let silent = unreported.charges && !route.limits.is_empty();
         let (verdict, reason) =
             if silent { (Verdict::NotJudged, Some(NotJudged::ChargesNotReported)) } else { (Verdict::Match, None) };
-        return Judgement { unreported, ..bare(verdict, reason) };
+        return Judgement { unreported, ..Judgement::without_comparison(verdict, reason) };
     }
     let cover = |difference: &Difference| -> Vec<usize> {
         let known = route.known_differences.iter().enumerate();

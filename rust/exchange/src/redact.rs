@@ -12,7 +12,7 @@ use crate::record::{Exchange, Outcome};
 use sha2::{Digest, Sha256};
 
 /// Headers whose values are credentials.
-const CREDENTIALS: [&[u8]; 8] = [
+pub const CREDENTIALS: [&[u8]; 8] = [
     b"authorization",
     b"proxy-authorization",
     b"cookie",

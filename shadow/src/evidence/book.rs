@@ -72,6 +72,8 @@ pub struct Changes<'a> {
     pub received: Vec<(Source, u64)>,
     /// Groups, each with what tells it apart.
     pub groups: Vec<(&'a str, &'a Group)>,
+    /// Processes whose rows go: what they brought is in `counts`, `accounts` and `received` of another.
+    pub folded: Vec<Source>,
     /// The sidecar's clock and this machine's, in microseconds since the epoch.
     pub now: u64,
     /// This machine's clock.
@@ -190,6 +192,13 @@ fn failed(path: &Path) -> impl FnOnce(String) -> BookError {
 
 fn save(connection: &mut Connection, changes: &Changes<'_>) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
+    for source in &changes.folded {
+        for table in ["counts", "accounts", "received"] {
+            transaction
+                .prepare_cached(&format!("delete from {table} where worker = ?1 and epoch = ?2"))?
+                .execute(params![source.worker as i64, source.epoch as i64])?;
+        }
+    }
     for (stay, keys) in &changes.keys {
         transaction
             .prepare_cached("insert into stays (stay, keys) values (?1, ?2) on conflict do update set keys = ?2")?

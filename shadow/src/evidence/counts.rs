@@ -27,6 +27,10 @@ pub struct Counts {
     pub mismatches: u64,
     /// Exchanges with a seeded fault. In no other count.
     pub seeded: Seeded,
+    /// Exchanges whose request the control was given twice, to see whether it answers alike.
+    pub witnessed: u64,
+    /// Those of them whose two answers differ.
+    pub noisy: u64,
     /// Requests of the route at the seam, as the worker said.
     pub requests: u64,
     /// Those that the sample left out.
@@ -88,6 +92,8 @@ impl Counts {
         self.seeded.found += other.seeded.found;
         self.seeded.first = earlier(self.seeded.first, other.seeded.first);
         self.seeded.last = self.seeded.last.max(other.seeded.last);
+        self.witnessed += other.witnessed;
+        self.noisy += other.noisy;
         self.requests += other.requests;
         self.sampled_out += other.sampled_out;
         self.failed += other.failed;
