@@ -7,6 +7,7 @@
 //! | [`verdict`], [`known`] | one verdict for one exchange, and the differences that somebody answers for |
 //! | [`replay`], [`control`] | both sides over a capture again, the control in its own processes |
 //! | [`evidence`] | what live comparison has shown, in counts that add up |
+//! | [`sidecar`] | live exchanges, from the workers' sockets to the evidence |
 //! | [`gate`] | what a route has to show before it may move on |
 //! | [`group`], [`latency`], [`redact`] | what is kept of many exchanges, and what of it may be shown |
 //! | [`report`], [`html`] | the report as JSON, at a terminal and as a page |
@@ -26,4 +27,5 @@ pub mod latency;
 pub mod redact;
 pub mod replay;
 pub mod report;
+pub mod sidecar;
 pub mod verdict;

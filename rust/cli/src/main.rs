@@ -8,9 +8,11 @@ mod capture;
 mod exit;
 mod gate;
 mod inputs;
+mod log;
 mod policy;
 mod progress;
 mod replay;
+mod sidecar;
 mod stage;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -27,7 +29,7 @@ const LOG: &str = "CROSSFADE_LOG";
 #[command(name = "crossfade", version = version(), max_term_width = 100)]
 #[command(after_help = "\
 Exit codes: 0 done and proven, 1 could not do it, 2 usage or configuration, 3 not proven (a mismatch, or the gate holds).
-CROSSFADE_LOG=error|warn|info|debug|trace sets what is logged to stderr (default: warn).")]
+CROSSFADE_LOG=error|warn|info|debug|trace sets what is logged to stderr (default: warn; of a sidecar: info).")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -43,6 +45,8 @@ enum Command {
     Capture(capture::Command),
     /// Run control and candidate over a capture again, and report what differs
     Replay(replay::Replay),
+    /// Receive what the workers' seams send, compare it, count it, and serve metrics
+    Sidecar(sidecar::Sidecar),
     /// What a route has to show before it may move on
     #[command(subcommand)]
     Gate(gate::Command),
@@ -60,6 +64,7 @@ fn run(command: Command, out: &mut impl Write) -> io::Result<ExitCode> {
         Command::Policy(command) => policy::run(command, out),
         Command::Capture(command) => capture::run(command, out),
         Command::Replay(arguments) => replay::replay(arguments, out),
+        Command::Sidecar(arguments) => sidecar::sidecar(arguments),
         Command::Gate(gate::Command::Plan(arguments)) => gate::plan(&arguments, out),
         Command::Stage(stage::Command::Set(arguments)) => stage::set(arguments, out),
         Command::Off(arguments) => stage::off(arguments, out),
@@ -69,7 +74,7 @@ fn run(command: Command, out: &mut impl Write) -> io::Result<ExitCode> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(code) = log_to_stderr() {
+    if let Err(code) = log_to_stderr(matches!(cli.command, Command::Sidecar(_))) {
         return code;
     }
     let mut out = BufWriter::new(io::stdout().lock());
@@ -87,7 +92,8 @@ fn version() -> String {
     format!("{} (build {})", env!("CARGO_PKG_VERSION"), crossfade_seam::BUILD)
 }
 
-fn log_to_stderr() -> Result<(), ExitCode> {
+/// A person reads what a command says; machines read what a sidecar says, and it says more.
+fn log_to_stderr(machines: bool) -> Result<(), ExitCode> {
     let level = match std::env::var(LOG) {
         Ok(text) => match text.parse::<LevelFilter>() {
             Ok(level) => level,
@@ -96,8 +102,14 @@ fn log_to_stderr() -> Result<(), ExitCode> {
                 return Err(exit::usage(&message).unwrap_or(ExitCode::FAILURE));
             }
         },
+        Err(_) if machines => LevelFilter::INFO,
         Err(_) => LevelFilter::WARN,
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).init();
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr);
+    if machines {
+        lines.event_format(log::Json).init()
+    } else {
+        lines.init()
+    }
     Ok(())
 }

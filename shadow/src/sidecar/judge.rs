@@ -1,0 +1,327 @@
+//! One exchange, judged twice: on what each side did by its own counts, and on what the candidate does given what the control
+//! has granted. The second is the verdict that gates.
+
+use std::time::Duration;
+
+use crossfade_core::limit::{LimitId, Strategy};
+use crossfade_core::policy::{Policy, Route, RouteId};
+use crossfade_core::{Request, Scratch, Timestamp, client};
+use crossfade_exchange::hash::{hash, of_key};
+use crossfade_exchange::{Charge, Exchange, Observation, Outcome};
+
+use super::arrival::stay_of;
+use super::judged::{Judged, findings, reason};
+use super::process::Process;
+use super::teach::{Taught, can_teach};
+use crate::compare::{Difference, Kind, Value, compare, name_of, unreported};
+use crate::gate::Thresholds;
+use crate::known::{Day, expired};
+use crate::redact::Redactor;
+use crate::replay::Lent;
+use crate::verdict::{Judgement, NotJudged, Verdict, judge, weigh};
+
+/// The most of an exchange's own time in which its control may have read another clock. More than that is no edge but a
+/// different answer.
+const EDGE: Duration = Duration::from_millis(50);
+
+/// What a judge goes by.
+pub struct Case {
+    /// The policy.
+    pub policy: Policy,
+    /// By route: whether its candidate can be asked again.
+    taught: Vec<bool>,
+    /// By route: comparisons that one key may bring.
+    most_of_a_key: Vec<u64>,
+    /// Digest of this build.
+    build: String,
+    /// What may be shown of values.
+    redactor: Redactor,
+}
+
+/// What became of an exchange.
+pub enum Settled {
+    /// Its verdicts.
+    Now(Box<Judged>),
+    /// The same, but that requests of its keys may have been under way that are not known yet: until they are, it waits.
+    Disputed(Box<Judged>),
+}
+
+/// The verdict that gates.
+enum Gating {
+    Judged(Judgement, bool),
+    Edge,
+    NotJudged(&'static str),
+    Disputed(Judgement),
+}
+
+impl Case {
+    /// The case of a policy, for exchanges of one build.
+    pub fn new(policy: Policy, build: String, show_values: bool) -> Self {
+        let taught = policy.routes.iter().map(|route| can_teach(&policy, route)).collect();
+        let most_of_a_key = policy.routes.iter().map(|route| Thresholds::of(&policy, route).most_of_a_key()).collect();
+        Self { policy, taught, most_of_a_key, build, redactor: Redactor::new(show_values) }
+    }
+
+    /// Judges one exchange of `process`, and takes over what its control has granted.
+    pub fn judge(&self, process: &mut Process, exchange: &Exchange, today: &Day, scratch: &mut Scratch) -> Settled {
+        let mut judged = Judged::of(exchange, stay_of(exchange));
+        judged.kind = exchange.control.as_ref().map(name_of).unwrap_or_default();
+        let unjudged = |judged: Judged, reason| Settled::Now(Box::new(judged.unjudged(reason)));
+        if exchange.route.is_empty() {
+            return unjudged(judged, NotJudged::PassedThrough.name());
+        }
+        let Some(id) = self.policy.route_named(&exchange.route) else {
+            return unjudged(judged, reason::OTHER_POLICY);
+        };
+        let route = self.policy.route(id);
+        let mut lent = Lent::default();
+        let request = lent.request(&exchange.request);
+        judged.key = self.key(route, &request, scratch);
+        judged.most_of_a_key = self.most_of_a_key[usize::from(id.0)];
+        if *exchange.policy != *route.digest {
+            return unjudged(judged, reason::OTHER_POLICY);
+        }
+        let now = Timestamp::from_micros(exchange.received_at);
+        process.enter(&self.policy, route, exchange);
+        let settled = match &exchange.candidate {
+            _ if exchange.build != self.build => unjudged(judged, reason::OTHER_BUILD),
+            None => unjudged(judged, reason::NO_CANDIDATE),
+            Some(candidate) => self.both(process, (id, &request), exchange, candidate, judged, today, scratch),
+        };
+        if let Some(control) = &exchange.control
+            && self.taught[usize::from(id.0)]
+        {
+            process.taught(&self.policy).teach(&self.policy, route, control, now);
+        }
+        process.remember(exchange);
+        settled
+    }
+
+    #[expect(clippy::too_many_arguments)]
+    fn both(
+        &self,
+        process: &mut Process,
+        (id, request): (RouteId, &Request<'_>),
+        exchange: &Exchange,
+        candidate: &Observation,
+        mut judged: Judged,
+        today: &Day,
+        scratch: &mut Scratch,
+    ) -> Settled {
+        let route = self.policy.route(id);
+        let free = free(route, exchange, candidate, today);
+        judged.free = free.verdict;
+        let taught = self.taught[usize::from(id.0)];
+        let gating = match &exchange.control {
+            Some(control) if taught && control.charges.is_some() && asks_again(&free) => {
+                let taught = process.taught(&self.policy);
+                self.gate(taught, (id, request), exchange, (control, candidate), &free, today, scratch)
+            }
+            _ if self.is_edge(exchange, &free) => Gating::Edge,
+            _ => Gating::Judged(free.clone(), false),
+        };
+        let mut disputed = false;
+        let (judgement, was_taught) = match gating {
+            Gating::Judged(judgement, taught) => (judgement, taught),
+            Gating::Disputed(judgement) if process.has_together(exchange) => {
+                judged.reason = Some(reason::IN_FLIGHT_TOGETHER);
+                (Judgement { verdict: Verdict::NotJudged, ..judgement }, true)
+            }
+            Gating::Disputed(judgement) => {
+                disputed = true;
+                (judgement, true)
+            }
+            Gating::Edge => (Judgement::without_comparison(Verdict::Edge, None), true),
+            Gating::NotJudged(why) => {
+                judged.reason = Some(why);
+                (Judgement::without_comparison(Verdict::NotJudged, None), true)
+            }
+        };
+        judged.gating = judgement.verdict;
+        judged.reason = judged.reason.or(judgement.reason.map(NotJudged::name));
+        let live = |index: usize| !expired(&route.known_differences[index], today);
+        if judgement.verdict == Verdict::Known {
+            let mut ids: Vec<usize> = judgement.known.iter().flatten().copied().filter(|&index| live(index)).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            judged.known = ids.into_iter().map(|index| route.known_differences[index].id.to_string()).collect();
+        }
+        judged.found = findings(&judgement, &self.redactor, was_taught, live);
+        if was_taught {
+            // What each side did by its own counts, beyond that.
+            let of_free = findings(&free, &self.redactor, false, live);
+            let gates: Vec<_> = judged.found.iter().map(|f| (f.place.clone(), f.kind, f.limit.clone())).collect();
+            let only = of_free.into_iter().filter(|f| !gates.contains(&(f.place.clone(), f.kind, f.limit.clone())));
+            judged.found.extend(only);
+        }
+        if disputed { Settled::Disputed(Box::new(judged)) } else { Settled::Now(Box::new(judged)) }
+    }
+
+    /// Judges the candidate given what the control has granted.
+    #[expect(clippy::too_many_arguments)]
+    fn gate(
+        &self,
+        taught: &Taught,
+        (id, request): (RouteId, &Request<'_>),
+        exchange: &Exchange,
+        (control, candidate): (&Observation, &Observation),
+        free: &Judgement,
+        today: &Day,
+        scratch: &mut Scratch,
+    ) -> Gating {
+        let (policy, route) = (&self.policy, self.policy.route(id));
+        let now = Timestamp::from_micros(exchange.received_at);
+        let again = taught.ask(policy, id, request, now, scratch);
+        if again.unsupported.is_some() {
+            return Gating::Judged(Judgement::without_comparison(Verdict::Unsupported, None), true);
+        }
+        let whole = |charge: &Charge| {
+            let limit = policy.limits.iter().find(|limit| *limit.name == *charge.limit);
+            limit.is_none_or(|limit| taught.whole.is_whole(limit, of_key(&charge.limit, &charge.key), now.micros()))
+        };
+        let sides = [control, candidate, &again];
+        if !sides.iter().filter_map(|side| side.charges.as_ref()).flatten().all(whole) {
+            // What has nothing to do with counts can be judged all the same.
+            let plain = refused(control).is_none() && refused(candidate).is_none();
+            return match free.verdict {
+                Verdict::Mismatch if plain => Gating::Judged(free.clone(), true),
+                _ => Gating::NotJudged(reason::COLD),
+            };
+        }
+        let differences = self.differences(route, exchange, control, candidate, &again);
+        let judgement = weigh(route, differences, unreported(control, &again), today);
+        if judgement.verdict != Verdict::Mismatch || admits_alike(control, &again) {
+            return Gating::Judged(judgement, true);
+        }
+        let charges = again.charges.as_deref().unwrap_or_default();
+        let end = now.micros() + (exchange.elapsed / 1_000).min(EDGE.as_micros() as u64);
+        let within = taught.edges(policy, charges, now).into_iter().filter(|&edge| edge > now && edge.micros() <= end);
+        let mut instants = std::iter::once(Timestamp::from_micros(end)).chain(within);
+        if end > now.micros()
+            && instants.any(|instant| {
+                let later = taught.ask(policy, id, request, instant, scratch);
+                let differences = self.differences(route, exchange, control, candidate, &later);
+                admits_alike(control, &later)
+                    && weigh(route, differences, unreported(control, &later), today).verdict != Verdict::Mismatch
+            })
+        {
+            return Gating::Edge;
+        }
+        Gating::Disputed(judgement)
+    }
+
+    /// What the candidate differs in, were it on the control's counts: what it really did, apart from what it admits.
+    fn differences(
+        &self,
+        route: &Route,
+        exchange: &Exchange,
+        control: &Observation,
+        candidate: &Observation,
+        again: &Observation,
+    ) -> Vec<Difference> {
+        if refused(candidate).is_none() && refused(again).is_none() {
+            return compare(route, &exchange.request, control, candidate);
+        }
+        let mut differences = compare(route, &exchange.request, control, again);
+        // Who it counted, and how much, is what it really did too.
+        let theirs = |limit: &str| control.charges.iter().flatten().find(|charge| charge.limit == limit);
+        for charge in candidate.charges.iter().flatten() {
+            let Some(other) = theirs(&charge.limit) else { continue };
+            let about = |kind, control, candidate| {
+                Difference::new("charges", kind, control, candidate).of_limit(Some(charge.limit.clone()))
+            };
+            let key = (other.key != charge.key)
+                .then(|| about(Kind::Key, Value::Bytes(other.key.clone()), Value::Bytes(charge.key.clone())));
+            let cost = (other.cost != charge.cost)
+                .then(|| about(Kind::Cost, Value::Word(other.cost.to_string()), Value::Word(charge.cost.to_string())));
+            for difference in key.into_iter().chain(cost) {
+                if !differences.contains(&difference) {
+                    differences.push(difference);
+                }
+            }
+        }
+        differences
+    }
+
+    /// Whether an exchange whose counts are not known differs only by a clock that was read a moment later: a window that is
+    /// aligned to the clock ended meanwhile, or a second of the wait did. Where a fixed or moving window ends is not known.
+    fn is_edge(&self, exchange: &Exchange, free: &Judgement) -> bool {
+        if free.verdict != Verdict::Mismatch || exchange.elapsed == 0 {
+            return false;
+        }
+        let end = exchange.received_at + (exchange.elapsed / 1_000).min(EDGE.as_micros() as u64);
+        free.differences.iter().all(|difference| {
+            match (&*difference.place, &difference.control, &difference.candidate) {
+                ("retry_after", Value::Word(one), Value::Word(other)) => {
+                    let seconds = |text: &str| text.parse::<u64>().ok();
+                    seconds(one).zip(seconds(other)).is_some_and(|(one, other)| one.abs_diff(other) == 1)
+                }
+                ("outcome" | "limit" | "charges", ..)
+                    if matches!(difference.kind, Kind::Outcome | Kind::Limit | Kind::Absent) =>
+                {
+                    let limit = difference.limit.as_deref().and_then(|name| self.limit_named(name));
+                    limit.map(|id| self.policy.limit(id)).is_some_and(|limit| {
+                        let window = limit.rate.window().saturating_mul(1_000_000).max(1);
+                        limit.strategy == Strategy::SlidingWindowCounter
+                            && exchange.received_at / window != end / window
+                    })
+                }
+                _ => false,
+            }
+        })
+    }
+
+    fn limit_named(&self, name: &str) -> Option<LimitId> {
+        self.policy.limits.iter().find(|limit| *limit.name == *name).map(|limit| limit.id)
+    }
+
+    /// Hash of who is counted: under the route's cutover key, else the client.
+    fn key(&self, route: &Route, request: &Request<'_>, scratch: &mut Scratch) -> u64 {
+        scratch.client.clear();
+        client::address(&self.policy.client, request, &mut scratch.client);
+        let limit = route.cutover_key.or(route.limits.first().copied()).map(|id| self.policy.limit(id));
+        let mut key = Vec::new();
+        match limit.map(|limit| (limit, limit.key.write(&route.name, &scratch.client, request, &mut key))) {
+            Some((limit, Ok(true))) => of_key(&limit.name, &key),
+            _ => hash(0, scratch.client.as_bytes()),
+        }
+    }
+}
+
+/// The verdict on what each side did.
+fn free(route: &Route, exchange: &Exchange, candidate: &Observation, today: &Day) -> Judgement {
+    let request = &exchange.request;
+    let body = |side: &Observation| matches!(&side.outcome, Some(Outcome::Accepted(forward)) if forward.body.is_some());
+    if request.body.is_none()
+        && request.body_bytes > 0
+        && exchange.control.as_ref().is_some_and(|control| body(control) != body(candidate))
+    {
+        // One side sends on a body of its own, the other the client's, which nobody has kept.
+        return Judgement::without_comparison(Verdict::NotJudged, Some(NotJudged::BodyNotKept));
+    }
+    judge(route, request, exchange.control.as_ref(), candidate, today)
+}
+
+/// Whether there is anything to ask the candidate again.
+fn asks_again(free: &Judgement) -> bool {
+    !matches!(free.verdict, Verdict::Failed | Verdict::Unsupported | Verdict::NotJudged)
+}
+
+/// The limit that refused, and the wait that was told.
+fn refused(side: &Observation) -> Option<(&str, Option<u32>)> {
+    match &side.outcome {
+        Some(Outcome::Limited { limit, retry_after }) => Some((limit, *retry_after)),
+        _ => None,
+    }
+}
+
+/// Whether both admit, or both refuse by the same limit with the same wait, as far as both tell it.
+fn admits_alike(control: &Observation, again: &Observation) -> bool {
+    match (refused(control), refused(again)) {
+        (None, None) => true,
+        (Some((limit, wait)), Some((other, other_wait))) => {
+            limit == other && (wait == other_wait || wait.is_none() || other_wait.is_none())
+        }
+        _ => false,
+    }
+}
