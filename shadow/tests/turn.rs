@@ -9,7 +9,7 @@ use crossfade_exchange::stage_file::{self, Change};
 use crossfade_exchange::wire::RouteAccount;
 use crossfade_exchange::workers::{self, Worker};
 use crossfade_shadow::evidence::{Account, Counts, Evidence, Kind, Seeded, Source, Stay, StayEvidence};
-use crossfade_shadow::gate::{Facts, Gate, Ruling, Turn};
+use crossfade_shadow::gate::{Clocks, Facts, Gate, Ruling, Turn};
 
 const HOUR: u64 = 3_600_000_000;
 const NOW: u64 = 1_700_000_000_000_000;
@@ -121,7 +121,8 @@ impl Service {
     fn facts(&self, route: &str) -> Facts {
         let row = stage_file::read(&self.state()).ok().and_then(|stages| stages.routes.get(route).cloned());
         let route = self.policy.route(self.policy.route_named(route).expect("a route"));
-        Facts::gather(route, row.as_ref(), &workers::present(&self.state()), Some(&self.evidence), NOW + 5)
+        let clocks = Clocks::of(&self.evidence, NOW + 5);
+        Facts::gather(route, row.as_ref(), &workers::present(&self.state()), Some((&self.evidence, clocks)))
     }
 }
 

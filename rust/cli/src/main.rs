@@ -5,15 +5,21 @@
 #![forbid(unsafe_code)]
 
 mod capture;
+mod drill;
 mod exit;
+mod follow;
 mod gate;
 mod inputs;
+mod ledger;
 mod log;
+mod place;
 mod policy;
 mod progress;
+mod promote;
 mod replay;
 mod sidecar;
 mod stage;
+mod status;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
@@ -55,8 +61,15 @@ enum Command {
     Stage(stage::Command),
     /// Take a route, or all of them, back to off: the control answers. Always works
     Off(stage::Off),
-    /// Stage of every route, and which workers follow
-    Status(stage::Status),
+    /// Stage of every route, what the evidence says, what the gate still wants, and who follows
+    Status(status::Status),
+    /// Move a route one stage forward, if the gate has its proof
+    Promote(promote::Promote),
+    /// Who has set which stage when and why
+    #[command(subcommand)]
+    Ledger(ledger::Command),
+    /// Measure how long a stage change takes until the last worker follows it
+    Drill(drill::Drill),
 }
 
 fn run(command: Command, out: &mut impl Write) -> io::Result<ExitCode> {
@@ -68,7 +81,10 @@ fn run(command: Command, out: &mut impl Write) -> io::Result<ExitCode> {
         Command::Gate(gate::Command::Plan(arguments)) => gate::plan(&arguments, out),
         Command::Stage(stage::Command::Set(arguments)) => stage::set(arguments, out),
         Command::Off(arguments) => stage::off(arguments, out),
-        Command::Status(arguments) => stage::status(arguments, out),
+        Command::Status(arguments) => status::status(arguments, out),
+        Command::Promote(arguments) => promote::promote(arguments, out),
+        Command::Ledger(command) => ledger::run(command, out),
+        Command::Drill(arguments) => drill::drill(arguments, out),
     }
 }
 

@@ -187,6 +187,12 @@ pub fn verify(path: &Path) -> Result<Chain, Broken> {
     Err(Broken { line: lines.len() + 1, what: what.to_owned() })
 }
 
+/// The entries that can be read of a ledger, whole or not.
+pub fn readable(path: &Path) -> Vec<Entry> {
+    let bytes = fs::read(path).unwrap_or_default();
+    split(&bytes).0.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
 /// Why a line does not follow the one before it.
 fn unlinked(index: usize, entry: &Entry, hashes: &[String]) -> String {
     let before = hashes.iter().position(|hash| *hash == entry.previous).map(|found| found + 1);

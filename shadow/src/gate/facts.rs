@@ -65,6 +65,23 @@ pub struct Facts {
     pub recent: Recent,
 }
 
+/// What time it is, and how long ago that was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clocks {
+    /// The sidecar's clock, in microseconds since the epoch.
+    pub now: u64,
+    /// Microseconds since the sidecar was last seen; `None`: it never was.
+    pub unseen: Option<u64>,
+}
+
+impl Clocks {
+    /// Those of evidence that was written down, read at `now` by this machine's clock.
+    pub fn of(evidence: &Evidence, now: u64) -> Self {
+        let unseen = (evidence.written > 0).then(|| now.saturating_sub(evidence.written));
+        Self { now: evidence.now, unseen }
+    }
+}
+
 /// The workers that are there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Followers {
@@ -116,15 +133,8 @@ pub struct Recent {
 }
 
 impl Facts {
-    /// Gathers what there is. `row` is the route's row of the stage file, `written_now` this machine's clock in
-    /// microseconds since the epoch.
-    pub fn gather(
-        route: &Route,
-        row: Option<&Row>,
-        workers: &[Worker],
-        evidence: Option<&Evidence>,
-        written_now: u64,
-    ) -> Self {
+    /// Gathers what there is. `row` is the route's row of the stage file; without evidence no sidecar has ever been there.
+    pub fn gather(route: &Route, row: Option<&Row>, workers: &[Worker], evidence: Option<(&Evidence, Clocks)>) -> Self {
         let off = Row::default();
         let row = row.unwrap_or(&off);
         let mut facts = Self {
@@ -136,9 +146,8 @@ impl Facts {
             workers: followers(&route.name, workers),
             ..Self::default()
         };
-        let Some(evidence) = evidence else { return facts };
-        facts.now = evidence.now;
-        facts.unseen = (evidence.written > 0).then(|| written_now.saturating_sub(evidence.written));
+        let Some((evidence, clocks)) = evidence else { return facts };
+        (facts.now, facts.unseen) = (clocks.now, clocks.unseen);
         if row.stage == Stage::Off {
             return facts;
         }
@@ -154,7 +163,7 @@ impl Facts {
             if *stay.subject.policy != *route.digest.to_string() || !workers.iter().any(runs) {
                 continue;
             }
-            facts.subjects += u64::from(counts.last.max(counts.seeded.last) + QUIET >= evidence.now);
+            facts.subjects += u64::from(counts.last.max(counts.seeded.last) + QUIET >= facts.now);
             if facts.subject.is_none() || counts.last > facts.counts.last {
                 facts.keys = shown.keys.distinct();
                 facts.subject = Some(stay.subject.clone());
@@ -169,7 +178,7 @@ impl Facts {
                     *facts.kinds.entry(kind.clone()).or_default() += counts.compared;
                 }
             }
-            facts.excess = excess(route, &facts.counts, evidence.now);
+            facts.excess = excess(route, &facts.counts, facts.now);
             if row.subject.covers(subject) {
                 facts.accepted = row.accepted.clone();
             }

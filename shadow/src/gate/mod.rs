@@ -26,7 +26,7 @@ use crossfade_core::Policy;
 use crossfade_core::policy::Route;
 use crossfade_exchange::stage::Stage;
 
-pub use facts::{Excess, Facts, Followers, Recent, Tally};
+pub use facts::{Clocks, Excess, Facts, Followers, Recent, Tally};
 pub use missing::{Lack, Missing, Wait, kind_words};
 pub use plan::{Need, Plan, RoutePlan, What, plan};
 pub use ruling::{Cause, Ruling, rule};

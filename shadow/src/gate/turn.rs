@@ -11,7 +11,7 @@ use crossfade_exchange::stage_file::{self, Change, StageError};
 use crossfade_exchange::workers::{self, Worker};
 
 use super::Thresholds;
-use super::facts::Facts;
+use super::facts::{Clocks, Facts};
 use super::ruling::{Cause, Ruling, rule};
 use super::watch::Watch;
 use crate::evidence::Evidence;
@@ -21,7 +21,7 @@ const WHO: &str = "crossfade sidecar";
 
 /// What is done with all evidence once a second.
 pub trait Turn: Send {
-    /// Looks at the evidence. `now` is this machine's clock, in microseconds since the epoch. Gives what somebody should
+    /// Looks at the evidence. `now` is the sidecar's clock, in microseconds since the epoch. Gives what somebody should
     /// hear of, a line each.
     fn turn(&mut self, evidence: &Evidence, now: u64) -> Vec<String>;
 
@@ -92,7 +92,7 @@ impl Gate {
     fn look(&mut self, policy: &Policy, route: &Route, at: &Moment<'_>) -> Option<Change> {
         let thresholds = Thresholds::of(policy, route);
         let row = at.stages.routes.get(&*route.name);
-        let mut facts = Facts::gather(route, row, &at.workers, Some(at.evidence), at.now);
+        let mut facts = Facts::gather(route, row, &at.workers, Some((at.evidence, at.clocks)));
         facts.recent = self.watches.entry(facts.route.clone()).or_default().look(&thresholds.test, &facts);
         let ruling = rule(&thresholds, &facts);
         let change = change(&ruling, row, &facts, self.auto);
@@ -138,7 +138,7 @@ struct Moment<'a> {
     stages: Stages,
     workers: Vec<Worker>,
     evidence: &'a Evidence,
-    now: u64,
+    clocks: Clocks,
 }
 
 impl Turn for Gate {
@@ -155,7 +155,9 @@ impl Turn for Gate {
         self.standings.retain(|route, _| policy.route_named(route).is_some());
         self.watches.retain(|route, _| policy.route_named(route).is_some());
         let mut generation = stages.generation;
-        let at = Moment { stages, workers: workers::present(&self.state), evidence, now };
+        // Whoever asks is the sidecar itself.
+        let clocks = Clocks { now, unseen: Some(0) };
+        let at = Moment { stages, workers: workers::present(&self.state), evidence, clocks };
         for route in &policy.routes {
             let Some(change) = self.look(&policy, route, &at) else { continue };
             match self.write(change, generation, now) {
