@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,96 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-POLICY = """
-version = 1
-[limits.per-client]
-key = ["client"]
-rate = "60/minute"
-strategy = "moving-window"
-[[route]]
-name = "api.write"
-match = "POST /api"
-limits = ["per-client"]
-gate = { dwell = "1h", canary = [5] }
-[[route]]
-name = "webhooks"
-match = "POST /hooks"
-"""
-HOUR = 3_600_000_000
-TABLES = """
-create table stays (id integer primary key, stay text not null unique, keys blob not null) strict;
-create table counts (stay integer not null references stays, worker integer not null, epoch integer not null,
-    counts text not null, primary key (stay, worker, epoch)) strict, without rowid;
-create table accounts (worker integer not null, epoch integer not null, route text not null, account text not null,
-    primary key (worker, epoch, route)) strict, without rowid;
-create table received (worker integer not null, epoch integer not null, exchanges integer not null,
-    primary key (worker, epoch)) strict, without rowid;
-create table groups (identity text primary key, found text not null) strict, without rowid;
-create table clock (one integer primary key check (one = 1), now integer not null, written integer not null) strict;
-pragma user_version = 1;
-"""
-
-
-class Gated:
-    """A service's files: a policy, a state directory with one worker, and the evidence in it."""
-
-    def __init__(self, folder: Path, binary: Path) -> None:
-        self.folder, self.binary, self.state = folder, binary, folder / ".crossfade"
-        self.generation = 0
-        (folder / "crossfade.toml").write_text(POLICY)
-
-    def run(self, *arguments: str, code: int = 0) -> str:
-        """Run a command in the service's folder, and give what it says."""
-        # Workers and sidecars write again and again; here nobody does.
-        self.worker()
-        done = subprocess.run(
-            [self.binary, *arguments], cwd=self.folder, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def worker(self, **changes: Any) -> None:
-        """A worker that is there, and follows whatever comes next."""
-        said = {"pid": os.getpid(), "generation": self.generation + 1, "build": "build", "held": [], "errors": 0}
-        (self.state / "workers").mkdir(parents=True, exist_ok=True)
-        (self.state / "workers" / f"{os.getpid()}.json").write_text(json.dumps(said | changes))
-
-    def row(self, route: str = "api.write") -> dict[str, Any]:
-        stages = json.loads((self.state / "stages.json").read_text())
-        self.generation = stages["generation"]
-        row: dict[str, Any] = stages["routes"][route]
-        return row
-
-    def ledger(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.state / "ledger.jsonl").read_text().splitlines()]
-
-    def prove(self, *, groups: tuple[dict[str, Any], ...] = (), unseen: int = 0, **changes: Any) -> None:
-        """Evidence of the route's stay as it is, of which nothing is missing but for the changes."""
-        row, now = self.row(), time.time_ns() // 1000
-        subject = {"build": "build", "policy": row["subject"]["policy"], "control": "control"}
-        stay = {"route": "api.write", "subject": subject, "stage": row["stage"].partition(":")[0], "entered": row["at"]}
-        counts = {
-            "verdicts": {"match": 41_208, "known": 12},
-            "kinds": {"accepted": {"compared": 40_900}, "limited:per-client": {"compared": 320}},
-            "comparisons": 6_000,
-            "requests": 41_220,
-            "seeded": {"judged": 3, "found": 3, "first": now - HOUR // 2, "last": now - HOUR // 2},
-            "first": now - HOUR,
-            "last": now,
-        }
-        for kinds in counts, *counts["kinds"].values():  # type: ignore[attr-defined]
-            kinds.setdefault("mismatched", 0) if "compared" in kinds else None
-        (self.state / "evidence.sqlite").unlink(missing_ok=True)
-        with sqlite3.connect(self.state / "evidence.sqlite") as book:
-            book.executescript(TABLES)
-            keys = b"".join((number < 30).to_bytes(4, "little") for number in range(4_096))
-            book.execute("insert into stays values (1, ?, ?)", (json.dumps(stay), keys))
-            book.execute("insert into counts values (1, 7, 8, ?)", (json.dumps(counts | changes),))
-            book.execute("insert into clock values (1, ?, ?)", (now, now - unseen))
-            for number, group in enumerate(groups):
-                found = {"route": "api.write", "subject": subject} | group
-                book.execute("insert into groups values (?, ?)", (str(number), json.dumps(found)))
+from gated import HOUR, POLICY, Gated, few_limited
 
 
 @pytest.fixture
@@ -111,13 +21,6 @@ def gated(tmp_path: Path, binary: Path) -> Gated:
     gated = Gated(tmp_path, binary)
     gated.run("stage", "set", "api.write", "shadow", "--why", "first route", "--who", "ana")
     return gated
-
-
-def few_limited(compared: int) -> dict[str, Any]:
-    return {
-        "accepted": {"compared": 40_900, "mismatched": 0},
-        "limited:per-client": {"compared": compared, "mismatched": 0},
-    }
 
 
 def test_a_route_is_promoted_step_by_step(gated: Gated) -> None:
@@ -160,7 +63,8 @@ def test_what_is_missing_is_said(gated: Gated) -> None:
 
 def test_a_kind_is_accepted_by_name(gated: Gated) -> None:
     """
-    A person may accept a rare kind, with a reason and by name; the acceptance is part of a promotion, and lasts for its subject.
+    A person may accept a rare kind, with a reason and by name; the acceptance is part of a promotion, and lasts for
+    its subject.
     """
     gated.prove(kinds=few_limited(212))
     accept = ("promote", "api.write", "--accept-uncovered", "limited:per-client")
@@ -204,7 +108,12 @@ def test_evidence_of_another_build_is_none(gated: Gated) -> None:
     gated.prove()
     gated.worker(build="newer")
     done = subprocess.run(
-        [gated.binary, "promote", "api.write"], cwd=gated.folder, capture_output=True, text=True, timeout=60, check=False
+        [gated.binary, "promote", "api.write"],
+        cwd=gated.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 3
     assert "0 of 5,115 comparisons" in done.stdout
@@ -241,8 +150,8 @@ def test_what_was_rolled_back_is_set_on_by_a_person(gated: Gated) -> None:
 
 def test_a_mismatch_is_shown_in_full(gated: Gated) -> None:
     """
-    Place, kind, both values, since when, how often, of how many keys, where to find it, and how to reproduce it; nothing in it acts
-    on a terminal.
+    Place, kind, both values, since when, how often, of how many keys, where to find it, and how to reproduce it;
+    nothing in it acts on a terminal.
     """
     now = time.time_ns() // 1000
     group = {
@@ -253,7 +162,13 @@ def test_a_mismatch_is_shown_in_full(gated: Gated) -> None:
         "first_seen": now,
         "last_seen": now,
         "stage": "shadow",
-        "example": {"worker": 7, "sequence": 5, "control": "\x1b[31mZo\u00eb", "candidate": "Zoe", "request_id": "req-1"},
+        "example": {
+            "worker": 7,
+            "sequence": 5,
+            "control": "\x1b[31mZo\u00eb",
+            "candidate": "Zoe",
+            "request_id": "req-1",
+        },
     }
     gated.prove(groups=(group,), mismatches=12)
     (gated.state / "captures").mkdir()
@@ -306,9 +221,7 @@ def followed(make_service: Callable[[str], Any], binary: Path) -> Any:
 
     def run(*arguments: str, code: int = 0) -> str:
         place = ["--policy", service.policy, "--state", service.state]
-        done = subprocess.run(
-            [binary, *arguments, *place], capture_output=True, text=True, timeout=60, check=False
-        )
+        done = subprocess.run([binary, *arguments, *place], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
@@ -317,8 +230,8 @@ def followed(make_service: Callable[[str], Any], binary: Path) -> Any:
 
 def test_a_drill_disturbs_nobody(followed: Any, until: Callable[[Callable[[], Any]], Any]) -> None:
     """
-    A drill measures how long a real worker takes to follow, and leaves the row, and so the stay, as it was; with --yes the route
-    is off meanwhile, and comes back as it was.
+    A drill measures how long a real worker takes to follow, and leaves the row, and so the stay, as it was; with --yes
+    the route is off meanwhile, and comes back as it was.
     """
     service, _seam, run = followed
     run("stage", "set", "api.write", "live", "--why", "w")
@@ -350,5 +263,7 @@ def test_a_drill_needs_somebody(gated: Gated) -> None:
     )
     assert (said.returncode, "DID NOT FOLLOW" in said.stdout) == (1, True)
     (gated.state / "workers" / f"{os.getpid()}.json").unlink()
-    said = subprocess.run([gated.binary, "drill", "api.write"], cwd=gated.folder, capture_output=True, text=True, check=False)
+    said = subprocess.run(
+        [gated.binary, "drill", "api.write"], cwd=gated.folder, capture_output=True, text=True, check=False
+    )
     assert (said.returncode, "no worker is there" in said.stderr) == (1, True)
