@@ -142,6 +142,7 @@ class NativeSeam:
         policy_path: str | PathLike[str],
         text: str,
         state_directory: str | PathLike[str],
+        socket_path: str | PathLike[str],
         capture_directory: str | PathLike[str] | None,
         phone_metadata: str | None = None,
     ) -> NativeSeam:
@@ -150,8 +151,8 @@ class NativeSeam:
 
         `phone_metadata` is the version of the metadata by which the service itself reads telephone numbers: where it
         is not this build's, rules with a region leave numbers to the control. `state_directory` holds the stage file.
-        Exchanges are recorded below `capture_directory` if it is not None. Raises ValueError with every error of the
-        policy.
+        Exchanges are recorded below `capture_directory` if it is not None, and go to the sidecar at `socket_path`.
+        Raises ValueError with every error of the policy.
         """
     def admit(self, /, scope: Any, body: Any, now: SupportsIndex) -> int:
         """
@@ -181,7 +182,8 @@ class NativeSeam:
         """
     def flush(self, /, seconds: SupportsFloat | SupportsIndex) -> bool:
         """
-        Writes out what the emitter holds; waits for it at most `seconds`. For tests and the end of a process.
+        Writes out what waits for the capture and for the sidecar; waits at most `seconds`, and says whether all is
+        written. For tests and the end of a process.
         """
     def go_on(
         self,
@@ -260,18 +262,12 @@ class NativeSeam:
         now: SupportsIndex,
         decision: Decision | None,
         control: Any | None,
-        control_digest: str,
     ) -> bool:
         """
-        Records one exchange; drops it, counted, when the emitter has no room or something is not as it should be. Never
-        waits and never raises. Returns whether it is recorded.
+        Records one exchange for each that wants it, the capture and the sidecar; drops it, counted, where there is no
+        room or something is not as it should be. Never waits and never raises. Returns whether it is on its way.
 
         `body` is None where it was not kept; `control` is a `crossfade.Observation` or None.
-        """
-    @property
-    def records(self, /) -> bool:
-        """
-        Whether exchanges are recorded.
         """
     def reset(self, /, limit: str, key: bytes) -> bool:
         """
@@ -284,6 +280,10 @@ class NativeSeam:
     def routes(self, /) -> list[str]:
         """
         Names of the policy's routes, in its order.
+        """
+    def set_control(self, /, digest: str) -> None:
+        """
+        Takes what identifies the control: stages that were set for another one are held back.
         """
     def settle(
         self,

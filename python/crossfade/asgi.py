@@ -53,7 +53,7 @@ class CrossfadeMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            if scope["type"] == "lifespan" and self.seam._native.records:
+            if scope["type"] == "lifespan":
                 receive = self._flushing(receive)
             await self.app(scope, receive, send)
             return

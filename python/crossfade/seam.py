@@ -72,9 +72,8 @@ class Seam(Counting):
         url, scope, counters = native.store()
         if scope != "worker":
             _LOG.info("limits count in %s: scope %s, a key has %s", url, scope, counters)
-        if native.records:
-            # The thread that writes ends with the process, and what it still holds would be lost.
-            atexit.register(_flush_at_exit, weakref.ref(self))
+        # The threads that write end with the process, and what they still hold would be lost.
+        atexit.register(_flush_at_exit, weakref.ref(self))
 
     @classmethod
     def from_file(
@@ -83,6 +82,7 @@ class Seam(Counting):
         *,
         state: str | os.PathLike[str] | None = None,
         capture: str | os.PathLike[str] | None = None,
+        socket: str | os.PathLike[str] | None = None,
         version: str | None = None,
     ) -> Seam:
         """
@@ -93,6 +93,8 @@ class Seam(Counting):
             state: Directory of the stage file; default: the environment's CROSSFADE_STATE, else `.crossfade` beside
                 the policy.
             capture: Directory to record exchanges in; default: the environment's CROSSFADE_CAPTURE, else none.
+            socket: Path of the sidecar's socket; default: the environment's CROSSFADE_SOCKET, else `sidecar.sock` in
+                the directory of the stage file.
             version: What identifies the control; default: a digest of the sources of the packages that the controls
                 are in.
 
@@ -102,10 +104,12 @@ class Seam(Counting):
         """
         path = Path(policy)
         text = path.read_text(encoding="utf-8")
+        directory = Path(state or os.environ.get("CROSSFADE_STATE") or path.parent / ".crossfade")
         native = NativeSeam(
             policy_path=str(path),
             text=text,
-            state_directory=str(state or os.environ.get("CROSSFADE_STATE") or path.parent / ".crossfade"),
+            state_directory=str(directory),
+            socket_path=str(socket or os.environ.get("CROSSFADE_SOCKET") or directory / "sidecar.sock"),
             capture_directory=_text(capture or os.environ.get("CROSSFADE_CAPTURE") or None),
             phone_metadata=_phone_metadata(),
         )
@@ -202,7 +206,7 @@ class Seam(Counting):
 
     def flush(self, seconds: float = 1.0) -> bool:
         """
-        Write out what is recorded so far; whether that took less than `seconds`.
+        Write out what is recorded so far, to the capture and to the sidecar; whether that took less than `seconds`.
         """
         return self._native.flush(seconds)
 
@@ -226,6 +230,7 @@ class Seam(Counting):
             except OSError:
                 # Sources that cannot be read identify nothing; the service comes first.
                 self._digest = "unreadable"
+            self._native.set_control(self._digest)
         return self._digest
 
     def record(
@@ -238,9 +243,11 @@ class Seam(Counting):
         decision: Decision | None = None,
         control: Observation | None = None,
     ) -> None:
-        """Record one exchange where a capture is wanted; never raises, and counts what cannot be recorded."""
+        """Record one exchange for whoever wants it; never raises, and counts what cannot be recorded."""
+        if self._digest is None:
+            self.control_digest()
         body = request.body if keeps_body else None
-        self._native.record(request.scope, body, body_bytes, now, decision, control, self.control_digest())
+        self._native.record(request.scope, body, body_bytes, now, decision, control)
 
     def _warn_of_cap(self, request: Request) -> None:
         """Said once each time that a route passes its cap: requests outside the grammar cost what the control costs."""
@@ -284,6 +291,9 @@ class Seam(Counting):
     ) -> Outcome:
         if decision is not None and decision.holds:
             request._held = decision
+        if self._digest is None:
+            # A stage that was set for this control waits for it.
+            self.control_digest()
         if code & RECORDS:
             self.record(request, now, body_bytes=len(request.body), decision=decision, control=control)
         if code & CANDIDATE_ANSWERS and decision is not None:

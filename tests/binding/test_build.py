@@ -57,7 +57,7 @@ def test_unchanged_sources_import(tree):
     "change",
     [
         lambda tree: (tree / "rust/core/src/admit.rs").open("a").write("\n"),
-        lambda tree: (tree / "rust/seam/src/stage.rs").unlink(),
+        lambda tree: (tree / "rust/seam/src/switch.rs").unlink(),
         lambda tree: (tree / "rust/store/src/more.rs").write_text(""),
         lambda tree: (tree / "rust/py/src/guard.rs").rename(tree / "rust/py/src/guards.rs"),
     ],

@@ -281,9 +281,9 @@ def test_records_of_the_wrong_shape_are_dropped_and_counted(service):
     request = page(1)
     wrong = [7, object(), type("O", (), {"outcome": 1, "raised": None, "charges": None, "nanos": 0})()]
     for control in wrong:
-        assert seam._native.record(request.scope, b"", 0, now(), None, control, "d") is False
-    assert seam._native.record({"method": "GET"}, b"", 0, now(), None, None, "d") is False
-    assert seam._native.record(request.scope, b"", 0, now(), None, None, "d") is True
+        assert seam._native.record(request.scope, b"", 0, now(), None, control) is False
+    assert seam._native.record({"method": "GET"}, b"", 0, now(), None, None) is False
+    assert seam._native.record(request.scope, b"", 0, now(), None, None) is True
 
     status = seam.status()
     assert (status["routes"]["pages"]["dropped"], status["routes"]["pages"]["emitted"]) == (3, 1)
@@ -295,7 +295,13 @@ def test_a_policy_that_is_none_is_a_value_error(tmp_path):
     A policy's errors name file, line and column.
     """
     with pytest.raises(ValueError, match=r"p\.toml:1:1 .*versoin"):
-        NativeSeam(policy_path="p.toml", text="versoin = 1", state_directory=str(tmp_path), capture_directory=None)
+        NativeSeam(
+            policy_path="p.toml",
+            text="versoin = 1",
+            state_directory=str(tmp_path),
+            socket_path=str(tmp_path / "sidecar.sock"),
+            capture_directory=None,
+        )
 
 
 # -- threads and panics ----------------------------------------------------------------------------------------------

@@ -199,7 +199,7 @@ def test_a_full_queue_drops_the_newest_and_counts(service):
     """
     seam = service.seam(capture=service.captures)
     request = Request.of("POST", "/items/1", body=b"x" * KEPT_BODY)
-    taken = [seam._native.record(request.scope, request.body, KEPT_BODY, 1, None, None, "d") for _ in range(60)]
+    taken = [seam._native.record(request.scope, request.body, KEPT_BODY, 1, None, None) for _ in range(60)]
     assert seam.flush(30)
 
     row = seam.status()["routes"]["items"]

@@ -280,7 +280,7 @@ CORRUPT = [
     b"",
     b"{",
     b'{"version": 2, "generation": 9, "routes": {}}',
-    b'{"version": 1, "generation": 9, "routes": {}, "more": 1}',
+    b'{"version": 1, "generation": 9, "routes": []}',
     b'{"version": 1, "generation": 9, "routes": {"pages": {"stage": "on"}}}',
     b"\xff\xfe",
     b" " * (1 << 20) + b"{}",

@@ -89,7 +89,7 @@ def test_a_forked_child_is_a_process_of_its_own(service, used_before):
     assert child["first"]["routes"]["pages"]["candidate"] == 1
     assert child["first"]["routes"]["pages"]["emitted"] == 1
     assert child["then"]["routes"]["pages"]["stage"] == "off"
-    assert set(child["threads"]) == {"crossfade-emit", "crossfade-follo"}
+    assert set(child["threads"]) == {"crossfade-emit", "crossfade-follo", "crossfade-send"}
     assert child["flushed"]
     assert len(list(service.captures.glob("*.open"))) == (2 if used_before else 1)
     before = 7 if used_before else 0

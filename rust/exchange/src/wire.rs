@@ -4,7 +4,8 @@
 //! the order of their sequence and, from time to time, an [`Account`]. The sidecar says [`Heard`] again whenever what it has
 //! received is written down for good: how many exchanges of this process epoch, counted over all its connections. What a
 //! worker has written and a later `Heard` does not count, the sidecar never got or has not kept: the worker counts it as
-//! lost. So every exchange ends once on one side.
+//! lost. So every exchange ends once on one side. A sidecar that has counted an exchange has taken in every account that was
+//! said before it.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,9 @@ use crate::record::Exchange;
 
 /// Version of these messages. The sidecar closes a connection of another one, after a [`Heard`] that names its own.
 pub const VERSION: u8 = 1;
+
+/// Exchanges that a worker sends ahead of [`Heard::exchanges`]; then it waits for it. At 10,000 a second six seconds.
+pub const UNHEARD: usize = 65_536;
 
 /// What a worker says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,7 +98,9 @@ pub struct RouteAccount {
     /// Why the worker lets the control alone judge this route, if it does.
     #[serde(rename = "p")]
     pub pinned: Option<String>,
-    /// [`crate::hash::of_key`] of keys that were dropped or lost since the last account.
+    /// [`crate::hash::of_key`] of keys that were dropped or lost since the last account: of the limits that the request was
+    /// charged to, or of the limit `""` and the client where it was charged to none. One that a broken connection may have
+    /// swallowed is said again.
     #[serde(rename = "k")]
     pub missed: Vec<u64>,
     /// More keys were than `missed` holds: all of the route may be.
@@ -114,11 +120,13 @@ pub enum Dropped {
     TooLarge,
     /// It is not of the shape that the server's interface describes.
     Unreadable,
+    /// The request was given up before both sides were done: cancelled, mostly.
+    Abandoned,
 }
 
 impl Dropped {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::NoSidecar, Self::QueueFull, Self::TooLarge, Self::Unreadable];
+    pub const ALL: [Self; 5] = [Self::NoSidecar, Self::QueueFull, Self::TooLarge, Self::Unreadable, Self::Abandoned];
 
     /// The word in metrics and tables.
     pub fn name(self) -> &'static str {
@@ -127,6 +135,17 @@ impl Dropped {
             Self::QueueFull => "queue_full",
             Self::TooLarge => "too_large",
             Self::Unreadable => "unreadable",
+            Self::Abandoned => "abandoned",
         }
     }
+}
+
+/// Appends one frame to `out`, see [`crate::frame::write`]; returns how many bytes it took.
+pub fn append(said: &Said, out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    crate::encode(said, out);
+    let length = (out.len() - start - 4) as u32;
+    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    out.len() - start
 }

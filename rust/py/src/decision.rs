@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use crossfade_core::policy::Route;
 use crossfade_core::{Outcome, Policy, Scratch};
 use crossfade_exchange::{self as exchange, Forward, Observation};
-use crossfade_seam::engine::Answer;
+use crossfade_seam::account::Ticket;
+use crossfade_seam::engine::{Answer, Place};
 use crossfade_seam::permit::Permit;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -21,10 +22,12 @@ pub struct Decision {
     pub observation: Observation,
     pub route: String,
     pub stage: &'static str,
+    pub entered: u64,
     pub policy: String,
     pub candidate_answers: bool,
     told: Told,
     permit: Mutex<Option<Permit>>,
+    ticket: Mutex<Option<Ticket>>,
 }
 
 impl Decision {
@@ -32,7 +35,7 @@ impl Decision {
     pub fn copy(
         policy: &Policy,
         route: &Route,
-        stage: &'static str,
+        place: Place,
         answer: Answer,
         candidate_answers: bool,
         nanos: u64,
@@ -48,11 +51,13 @@ impl Decision {
         Self {
             observation,
             route: route.name.to_string(),
-            stage,
+            stage: place.stage.word(),
+            entered: place.entered,
             policy: route.digest.to_string(),
             candidate_answers,
             told: Told::of(policy, route, answer, candidate_answers, scratch),
             permit: Mutex::default(),
+            ticket: Mutex::default(),
         }
     }
 
@@ -63,9 +68,15 @@ impl Decision {
         }
     }
 
-    /// Holds the places in flight that the request has taken.
-    pub fn hold(&mut self, permit: Option<Permit>) {
+    /// Holds the places in flight that the request has taken, and the ticket of its exchange.
+    pub fn hold(&mut self, permit: Option<Permit>, ticket: Option<Ticket>) {
         self.permit = Mutex::new(permit);
+        self.ticket = Mutex::new(ticket);
+    }
+
+    /// The ticket of its exchange, once; `None`: no sidecar is to get it.
+    pub fn ticket(&self) -> Option<Ticket> {
+        self.ticket.lock().ok().and_then(|mut ticket| ticket.take())
     }
 
     fn forward(&self) -> Option<&Forward> {

@@ -10,7 +10,7 @@
 //! | `limits` | what a decision tells of limits |
 //! | `pending` | a decision that waits for the store, or for the control |
 //! | `decision` | what the candidate decided, copied out for Python |
-//! | `observed` | Python observations into records |
+//! | `observed`, `recording` | Python observations into records; exchanges to whoever wants them |
 //! | `storage` | `Storage`: a storage of the library `limits` |
 //! | `control` | the frames that control workers speak |
 //! | `guard` | the only `catch_unwind`: around the candidate, and around everything a service calls |
@@ -24,6 +24,7 @@ mod limits;
 mod native;
 mod observed;
 mod pending;
+mod recording;
 mod scope;
 mod serving;
 mod status;

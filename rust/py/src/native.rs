@@ -1,13 +1,14 @@
 //! `NativeSeam`: what the Python seam calls for each request.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use crossfade_core::limit::Charged;
 use crossfade_core::policy::Rejects;
 use crossfade_core::{Policy, Timestamp};
 use crossfade_exchange::stage::Stage;
-use crossfade_exchange::{Exchange, record};
 use crossfade_seam::engine::{Engine, clock_micros};
 use crossfade_seam::follower::{self, Paths};
 use crossfade_seam::fork;
@@ -22,6 +23,7 @@ use crate::guard::{self, guarded};
 use crate::handover;
 use crate::observed;
 use crate::pending::{Noted, Pending};
+use crate::recording;
 use crate::scope::{self, Parts};
 use crate::status;
 use crate::work::{Work, code};
@@ -45,6 +47,8 @@ pub struct NativeSeam {
     pub(crate) paths: Paths,
     pub(crate) capture: Option<PathBuf>,
     pub(crate) process: ArcSwapOption<Process>,
+    /// What identifies the control; empty: not known yet.
+    pub(crate) control: ArcSwap<String>,
     /// Gives the control's counts; see [`handover`].
     count_of: PyOnceLock<Py<PyAny>>,
 }
@@ -55,18 +59,19 @@ impl NativeSeam {
     ///
     /// `phone_metadata` is the version of the metadata by which the service itself reads telephone numbers: where it
     /// is not this build's, rules with a region leave numbers to the control. `state_directory` holds the stage file.
-    /// Exchanges are recorded below `capture_directory` if it is not None. Raises ValueError with every error of the
-    /// policy.
+    /// Exchanges are recorded below `capture_directory` if it is not None, and go to the sidecar at `socket_path`.
+    /// Raises ValueError with every error of the policy.
     #[new]
-    #[pyo3(signature = (*, policy_path, text, state_directory, capture_directory, phone_metadata=None))]
+    #[pyo3(signature = (*, policy_path, text, state_directory, socket_path, capture_directory, phone_metadata=None))]
     fn new(
         policy_path: PathBuf,
         text: String,
         state_directory: PathBuf,
+        socket_path: PathBuf,
         capture_directory: Option<PathBuf>,
         phone_metadata: Option<String>,
     ) -> PyResult<Self> {
-        let paths = Paths { policy: policy_path, phone_metadata, directory: state_directory };
+        let paths = Paths { policy: policy_path, phone_metadata, directory: state_directory, socket: socket_path };
         let policy =
             follower::read_policy(&paths, &text).map_err(|errors| PyValueError::new_err(errors.to_string()))?;
         fork::register();
@@ -77,14 +82,9 @@ impl NativeSeam {
             paths,
             capture: capture_directory,
             process: ArcSwapOption::empty(),
+            control: ArcSwap::default(),
             count_of: PyOnceLock::new(),
         })
-    }
-
-    /// Whether exchanges are recorded.
-    #[getter]
-    fn records(&self) -> bool {
-        self.capture.is_some()
     }
 
     /// What to do with a request before its body is read: a sum of 1 (the seam decides), 2 (the exchange is to be
@@ -116,11 +116,11 @@ impl NativeSeam {
     fn admit(&self, scope: &Bound<'_, PyAny>, body: &Bound<'_, PyAny>, now: u64) -> u8 {
         let control_only = code::NOT_RUN | code::CONTROL_RUNS;
         self.with("admit", control_only, |process, engine| {
-            let records = if process.emitter.is_some() { code::RECORDS } else { 0 };
-            let Some(place) = scope::place(engine, scope) else { return control_only | records };
+            let passes = if process.emitter.is_some() { control_only | code::RECORDS } else { control_only };
+            let Some(place) = scope::place(engine, scope) else { return passes };
             if place.stage == Stage::Off {
                 engine.missed(place.route, now);
-                return control_only | records;
+                return passes;
             }
             // Python code can run in here and come back for another request; so the buffers are not borrowed yet.
             let taken = Parts::of(scope).zip(body.cast::<PyBytes>().ok());
@@ -131,8 +131,8 @@ impl NativeSeam {
             }
             Work::with(|work| match taken {
                 Some((parts, body)) => work.decide(process, engine, place, &parts, body.as_bytes(), now),
-                None => work.unable(engine, place, now),
-            }) | records
+                None => work.unable(process, engine, place, now),
+            })
         })
     }
 
@@ -154,13 +154,12 @@ impl NativeSeam {
         charges: Option<Vec<Noted>>,
     ) -> u8 {
         self.with("go_on", code::NOT_RUN | code::CONTROL_RUNS, |process, _| {
-            let records = if process.emitter.is_some() { code::RECORDS } else { 0 };
             let pending = pending.get();
             let taken = Parts::of(scope).zip(body.cast::<PyBytes>().ok());
             Work::with(|work| match taken {
                 Some((parts, body)) => work.go_on(process, pending, &parts, body.as_bytes(), now, charges),
-                None => work.unable(&pending.engine, pending.place, now),
-            }) | records
+                None => work.unable(process, &pending.engine, pending.place, now),
+            })
         })
     }
 
@@ -246,12 +245,11 @@ impl NativeSeam {
         })
     }
 
-    /// Records one exchange; drops it, counted, when the emitter has no room or something is not as it should be. Never
-    /// waits and never raises. Returns whether it is recorded.
+    /// Records one exchange for each that wants it, the capture and the sidecar; drops it, counted, where there is no
+    /// room or something is not as it should be. Never waits and never raises. Returns whether it is on its way.
     ///
     /// `body` is None where it was not kept; `control` is a `crossfade.Observation` or None.
-    #[pyo3(signature = (scope, body, body_bytes, now, decision, control, control_digest))]
-    #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (scope, body, body_bytes, now, decision, control))]
     fn record(
         &self,
         scope: &Bound<'_, PyAny>,
@@ -260,7 +258,6 @@ impl NativeSeam {
         now: u64,
         decision: Option<&Bound<'_, Decision>>,
         control: Option<&Bound<'_, PyAny>>,
-        control_digest: String,
     ) -> bool {
         let decision = decision.map(Bound::get);
         // Python code can run in here.
@@ -270,50 +267,17 @@ impl NativeSeam {
             Some((request, control))
         });
         self.with("record", false, |process, engine| {
-            let Some(emitter) = &process.emitter else { return false };
-            let place = scope::place(engine, scope);
-            let route = place.map(|place| engine.policy.route(place.route));
-            let sent = taken.flatten().is_some_and(|(request, control)| {
-                emitter.emit(Exchange {
-                    version: record::VERSION,
-                    route: match decision {
-                        Some(decision) => decision.route.clone(),
-                        None => route.map_or_else(String::new, |route| route.name.to_string()),
-                    },
-                    received_at: now,
-                    worker: u64::from(std::process::id()),
-                    epoch: process.epoch,
-                    sequence: process.next_sequence(),
-                    stage: match decision {
-                        Some(decision) => decision.stage,
-                        None => place.map_or(Stage::Off, |place| place.stage).word(),
-                    }
-                    .to_owned(),
-                    authoritative: match decision {
-                        Some(decision) if decision.candidate_answers => "candidate",
-                        _ => "control",
-                    }
-                    .to_owned(),
-                    request,
-                    control,
-                    candidate: decision.map(|decision| decision.observation.clone()),
-                    build: crossfade_seam::BUILD.to_owned(),
-                    policy: match decision {
-                        Some(decision) => decision.policy.clone(),
-                        None => route.map_or_else(String::new, |route| route.digest.to_string()),
-                    },
-                    control_digest,
-                    ..Exchange::default()
-                })
-            });
-            match (place, sent) {
-                (Some(place), true) => engine.counts(place.route).emitted.add(),
-                (Some(place), false) => engine.counts(place.route).dropped.add(),
-                (None, true) => process.passed_emitted.add(),
-                (None, false) => process.passed_dropped.add(),
-            }
-            sent
+            recording::record(process, engine, scope::place(engine, scope), now, taken.flatten(), decision)
         })
+    }
+
+    /// Takes what identifies the control: stages that were set for another one are held back.
+    fn set_control(&self, digest: String) {
+        self.control.store(Arc::new(digest.clone()));
+        let process = self.process.load();
+        if let Some(process) = process.as_ref().filter(|process| process.generation == fork::generation()) {
+            guarded(|| process.set_control(digest));
+        }
     }
 
     /// Where the policy counts: its URL, its scope (`worker`, `host` or `fleet`), and how many counters one key has.
@@ -354,14 +318,11 @@ impl NativeSeam {
         self.with("status", Ok(PyDict::new(py)), |process, engine| status::of(py, process, engine))
     }
 
-    /// Writes out what the emitter holds; waits for it at most `seconds`. For tests and the end of a process.
+    /// Writes out what waits for the capture and for the sidecar; waits at most `seconds`, and says whether all is
+    /// written. For tests and the end of a process.
     fn flush(&self, py: Python<'_>, seconds: f64) -> bool {
-        let process = self.process.load_full();
-        py.detach(|| match process.as_deref() {
-            Some(Process { emitter: Some(emitter), generation, .. }) if *generation == fork::generation() => {
-                emitter.flush(std::time::Duration::from_secs_f64(seconds.clamp(0.0, 60.0)))
-            }
-            _ => true,
-        })
+        let process = self.process.load_full().filter(|process| process.generation == fork::generation());
+        let patience = Duration::from_secs_f64(seconds.clamp(0.0, 60.0));
+        py.detach(|| process.is_none_or(|process| process.flush(patience)))
     }
 }

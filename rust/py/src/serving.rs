@@ -29,6 +29,7 @@ impl NativeSeam {
         // A capture directory that cannot be used is counted, not raised: the service comes first.
         let emitter = self.capture.as_ref().map(|directory| Emitter::start(directory.clone()));
         let process = Process::start(self.policy.clone(), &self.text, &self.paths, emitter, before.is_some());
+        process.set_control(String::clone(&self.control.load()));
         // Whoever comes second drops its own, and its threads end.
         self.process.compare_and_swap(&*before, Some(process));
         self.process.load()

@@ -1,6 +1,7 @@
 //! What `NativeSeam.status` tells.
 
 use crossfade_core::policy::RouteId;
+use crossfade_exchange::wire::Dropped;
 use crossfade_seam::emitter::Emitter;
 use crossfade_seam::engine::Engine;
 use crossfade_seam::process::Process;
@@ -17,6 +18,9 @@ pub fn of<'py>(py: Python<'py>, process: &Process, engine: &Engine) -> PyResult<
     status.set_item("stage_errors", process.stage_errors.get())?;
     status.set_item("policy_errors", process.policy_errors.get())?;
     status.set_item("capture_error", process.emitter.as_ref().and_then(Emitter::error))?;
+    let sidecar =
+        process.stream.absence().map_or_else(|| "connected".to_owned(), |why| format!("not connected ({why})"));
+    status.set_item("sidecar", sidecar)?;
     status.set_item("store", store(py, engine)?)?;
     status.set_item("panics", process.panics.get())?;
     status.set_item("last_failure", process.last_failure())?;
@@ -40,6 +44,7 @@ pub fn of<'py>(py: Python<'py>, process: &Process, engine: &Engine) -> PyResult<
             remarks.set_item(name, count)?;
         }
         row.set_item("remarks", remarks)?;
+        row.set_item("account", account(py, engine, id)?)?;
         routes.set_item(&*route.name, row)?;
     }
     status.set_item("routes", routes)?;
@@ -59,4 +64,19 @@ fn store<'py>(py: Python<'py>, engine: &Engine) -> PyResult<Bound<'py, PyDict>> 
         store.set_item(name, count)?;
     }
     Ok(store)
+}
+
+/// What became of a route's exchanges on their way to a sidecar.
+fn account<'py>(py: Python<'py>, engine: &Engine, id: RouteId) -> PyResult<Bound<'py, PyDict>> {
+    let sums = engine.sums(id).account();
+    let account = PyDict::new(py);
+    for (name, count) in
+        [("sampled_out", sums.sampled_out), ("sent", sums.sent), ("lost", sums.lost), ("requests", sums.requests)]
+    {
+        account.set_item(name, count)?;
+    }
+    for why in Dropped::ALL {
+        account.set_item(why.name(), sums.dropped.get(&why).copied().unwrap_or(0))?;
+    }
+    Ok(account)
 }

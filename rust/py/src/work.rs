@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use crossfade_core::rollout::Rollout;
 use crossfade_core::{Outcome, Scratch, Timestamp, Unsupported};
+use crossfade_seam::account::{Keys, Ticket};
 use crossfade_seam::asked::{Asked, CHARGES_UNREPORTED, Hits};
-use crossfade_seam::engine::{Answer, Engine, Place, REQUEST_SHAPE, Settled, timed};
+use crossfade_seam::engine::{Answer, Engine, Place, REQUEST_SHAPE, timed};
 use crossfade_seam::permit::Permit;
 use crossfade_seam::process::Process;
+use crossfade_seam::settle::Settled;
 
 use crate::decision::Decision;
 use crate::guard::{self, guarded};
@@ -60,6 +62,8 @@ struct Last {
     hides_retry: bool,
     /// What the request holds until it is done.
     permit: Option<Permit>,
+    /// Of its exchange, where a sidecar is to get that.
+    ticket: Option<Ticket>,
 }
 
 impl Work {
@@ -83,8 +87,7 @@ impl Work {
         let decided = parts.with_request(body, |request| {
             let failed = Asked::Answered(Answer::Failed);
             let run = || guarded(|| engine.candidate(place, request, time, scratch)).unwrap_or(failed);
-            // Nobody reads the time where nothing is recorded.
-            let (asked, nanos) = if process.emitter.is_some() { timed(run) } else { (run(), 0) };
+            let (asked, nanos) = timed(run);
             match asked {
                 Asked::Answered(answer) => {
                     Ok((answer, nanos, engine.settle(place, answer, Hits::Both, request, time, scratch)))
@@ -99,7 +102,7 @@ impl Work {
                 self.pending = Some(Pending::new(Arc::clone(engine), place, charges, time));
                 code
             }
-            None => self.unable(engine, place, now),
+            None => self.unable(process, engine, place, now),
         }
     }
 
@@ -120,7 +123,7 @@ impl Work {
     ) -> u8 {
         let Pending { engine, place, .. } = pending;
         let Some((given, hits)) = pending.given(noted) else {
-            return self.left_to_the_control(engine, *place, now, CHARGES_UNREPORTED);
+            return self.left_to_the_control(process, engine, *place, now, CHARGES_UNREPORTED);
         };
         let hides_retry = given.iter().any(|given| !given.hit.admitted && given.hit.reset.is_nan());
         let time = Timestamp::from_micros(now);
@@ -134,7 +137,7 @@ impl Work {
         });
         match decided {
             Some(decided) => self.close(process, engine, *place, decided, hides_retry),
-            None => self.unable(engine, *place, now),
+            None => self.unable(process, engine, *place, now),
         }
     }
 
@@ -160,13 +163,18 @@ impl Work {
                 code::FAILED
             }
         };
+        let scratch = &self.scratch;
+        let ticket = process.ticket(engine, place, settled.compares, || {
+            let name = |limit| &*engine.policy.limit(limit).name;
+            Keys::of(scratch.charges().map(|charge| (name(charge.limit), charge.key)), &scratch.client)
+        });
+        let records = records(process, &ticket);
         let alone = said == code::SAME && settled.candidate_answers && !settled.control_runs;
-        self.last = if alone && process.emitter.is_none() {
-            None
-        } else {
-            Some(Last { engine: Arc::clone(engine), place, answer, settled, nanos, hides_retry, permit })
-        };
-        said | flags(settled)
+        self.last = (!alone || records > 0).then(|| {
+            let engine = Arc::clone(engine);
+            Last { engine, place, answer, settled, nanos, hides_retry, permit, ticket }
+        });
+        said | flags(settled) | records
     }
 
     /// The places that the request holds while it is served, by whichever side. What is refused holds none.
@@ -176,16 +184,25 @@ impl Work {
     }
 
     /// The request is not of the shape that ASGI describes, so the candidate cannot even be asked.
-    pub fn unable(&mut self, engine: &Arc<Engine>, place: Place, now: u64) -> u8 {
-        self.left_to_the_control(engine, place, now, REQUEST_SHAPE)
+    pub fn unable(&mut self, process: &Process, engine: &Arc<Engine>, place: Place, now: u64) -> u8 {
+        self.left_to_the_control(process, engine, place, now, REQUEST_SHAPE)
     }
 
-    fn left_to_the_control(&mut self, engine: &Arc<Engine>, place: Place, now: u64, why: Unsupported) -> u8 {
+    fn left_to_the_control(
+        &mut self,
+        process: &Process,
+        engine: &Arc<Engine>,
+        place: Place,
+        now: u64,
+        why: Unsupported,
+    ) -> u8 {
         self.scratch.clear();
         let (answer, settled) = engine.unable(place, now, why);
-        let engine = Arc::clone(engine);
-        self.last = Some(Last { engine, place, answer, settled, nanos: 0, hides_retry: false, permit: None });
-        code::UNSUPPORTED | flags(settled)
+        let ticket = process.ticket(engine, place, settled.compares, || Keys::UNKNOWN);
+        let records = records(process, &ticket);
+        let (engine, permit) = (Arc::clone(engine), None);
+        self.last = Some(Last { engine, place, answer, settled, nanos: 0, hides_retry: false, permit, ticket });
+        code::UNSUPPORTED | flags(settled) | records
     }
 
     /// Lets the candidate count a request that it does not answer; `false`: it could not.
@@ -212,11 +229,11 @@ impl Work {
 
     /// The last decision, copied out and forgotten.
     pub fn decision(&mut self) -> Option<Decision> {
-        let Last { engine, place, answer, settled, nanos, hides_retry, permit } = self.last.take()?;
+        let Last { engine, place, answer, settled, nanos, hides_retry, permit, ticket } = self.last.take()?;
         let mut decision = Decision::copy(
             &engine.policy,
             engine.policy.route(place.route),
-            place.stage.word(),
+            place,
             answer,
             settled.candidate_answers,
             nanos,
@@ -225,7 +242,7 @@ impl Work {
         if hides_retry {
             decision.hide_retry();
         }
-        decision.hold(permit);
+        decision.hold(permit, ticket);
         Some(decision)
     }
 }
@@ -235,4 +252,9 @@ fn flags(settled: Settled) -> u8 {
     let control = if settled.control_runs { code::CONTROL_RUNS } else { 0 };
     let cap = if settled.crossed_cap { code::CROSSED_CAP } else { 0 };
     answers | control | cap
+}
+
+/// Whether somebody is to get the exchange.
+fn records(process: &Process, ticket: &Option<Ticket>) -> u8 {
+    if process.emitter.is_some() || ticket.is_some() { code::RECORDS } else { 0 }
 }

@@ -30,14 +30,14 @@ pub struct Counts {
 pub struct Count(AtomicU64);
 
 impl Count {
-    /// Adds one.
+    /// Adds one. Who sees it sees what this thread has counted before.
     pub fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.fetch_add(1, Ordering::Release);
     }
 
     /// The count.
     pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Acquire)
     }
 }
 

@@ -13,11 +13,12 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossfade_exchange::Exchange;
 use crossfade_exchange::redact::Redactor;
 use crossfade_exchange::segment::Writer;
-use crossfade_exchange::{Exchange, Observation, Outcome};
 
 use crate::engine::clock_micros;
+use crate::weight::weight;
 
 /// Exchanges that may wait: at 10,000 a second 0.4 s of a stalled disk.
 const QUEUE: usize = 4_096;
@@ -104,25 +105,6 @@ impl Emitter {
     pub fn error(&self) -> Option<&str> {
         self.error.get().map(String::as_str)
     }
-}
-
-/// What an exchange weighs in the queue: the parts whose size a client chooses, and something for the rest.
-fn weight(exchange: &Exchange) -> usize {
-    let forwarded = |observation: &Option<Observation>| match observation {
-        Some(Observation { outcome: Some(Outcome::Accepted(forward)), .. }) => {
-            [&forward.path, &forward.query, &forward.body].into_iter().flatten().map(|part| part.len()).sum()
-        }
-        _ => 0,
-    };
-    let request = &exchange.request;
-    let headers: usize = request.headers.iter().map(|(name, value)| 64 + name.len() + value.len()).sum();
-    1_024
-        + request.raw_path.len()
-        + request.query.len()
-        + headers
-        + request.body.as_ref().map_or(0, |body| body.len())
-        + forwarded(&exchange.control)
-        + forwarded(&exchange.candidate)
 }
 
 /// The thread: redact, append, flush in time, begin a new segment when one is full.

@@ -3,41 +3,42 @@
 //! A decision has three steps so that the binding can put its guard around the middle one: [`Engine::place`] (which
 //! route, which stage), [`Engine::candidate`] (may panic: it is the candidate), [`Engine::settle`] (who answers).
 
-use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crossfade_core::limit::Limiter;
 use crossfade_core::policy::{AboveCap, Policy, Route, RouteId, RuleId};
 use crossfade_core::{Outcome, Reason, Request, Scratch, Timestamp, Unsupported, admit, codes};
 
-use crate::asked::{Asked, CHARGES_UNREPORTED, Hits, STORE_UNAVAILABLE};
-use crate::cap::{Cap, Standing};
+use crate::account::Sums;
+use crate::asked::{Asked, STORE_UNAVAILABLE};
+use crate::cap::Cap;
 use crate::counts::Counts;
 use crate::remarks::Remarks;
 use crate::store::{Opened, Store};
 use crate::switch::Switch;
 use crate::tally::Tally;
-use crossfade_exchange::stage::{Fault, Stage, Stages};
+use crossfade_exchange::stage::{Fault, Stage};
 
 /// Policy, counts of limits, switches and counters.
 #[derive(Debug)]
 pub struct Engine {
     /// The policy.
     pub policy: Policy,
-    tally: Arc<Tally>,
-    routes: Vec<RouteState>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) routes: Vec<RouteState>,
 }
 
 #[derive(Debug)]
-struct RouteState {
-    switch: Switch,
-    counts: Arc<Counts>,
-    remarks: Arc<Remarks>,
-    cap: Arc<Cap>,
+pub(crate) struct RouteState {
+    pub switch: Switch,
+    pub counts: Arc<Counts>,
+    pub sums: Arc<Sums>,
+    pub remarks: Arc<Remarks>,
+    pub cap: Arc<Cap>,
     /// A route that is not live counts in one of this route's limits, so its control needs to see this one's traffic.
-    shares: AtomicBool,
+    pub shares: AtomicBool,
 }
 
 /// Where a request stands: its route and that route's stage.
@@ -47,6 +48,8 @@ pub struct Place {
     pub route: RouteId,
     /// Its effective stage in this process.
     pub stage: Stage,
+    /// When it entered that stage, by the stage file; 0: in this moment.
+    pub entered: u64,
 }
 
 /// What the candidate made of a request.
@@ -67,17 +70,6 @@ const INJECTED: &str = "injected fault";
 
 /// The code of a request that is not of the shape that its server's interface describes.
 pub const REQUEST_SHAPE: Unsupported = Unsupported("request.shape");
-
-/// Who answers, and what else has to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settled {
-    /// The client gets the candidate's answer.
-    pub candidate_answers: bool,
-    /// The control runs: it answers, or is compared with.
-    pub control_runs: bool,
-    /// Since this request more of the route's traffic is outside the grammar than its cap allows.
-    pub crossed_cap: bool,
-}
 
 impl Engine {
     /// An engine with every route `off`. Of the one `before` it keeps the counters of routes by name, and the counts of
@@ -109,11 +101,13 @@ impl Engine {
             }
             let known = known.map(|(before, id)| (before.policy.route(id), before.state(id)));
             let counts = known.map_or_else(Arc::default, |(_, state)| Arc::clone(&state.counts));
+            let sums = known.map_or_else(|| Sums::of(&route.name), |(_, state)| Arc::clone(&state.sums));
             // These are about one policy: another one has other checks.
             let same = known.filter(|(before, _)| before.digest == route.digest);
             let remarks = same.map_or_else(Arc::default, |(_, state)| Arc::clone(&state.remarks));
             let cap = same.map_or_else(Arc::default, |(_, state)| Arc::clone(&state.cap));
-            routes.push(RouteState { switch: Switch::default(), counts, remarks, cap, shares: AtomicBool::new(false) });
+            let (switch, shares) = (Switch::default(), AtomicBool::new(false));
+            routes.push(RouteState { switch, counts, sums, remarks, cap, shares });
         }
         Self { policy, tally, routes }
     }
@@ -126,31 +120,6 @@ impl Engine {
         }
     }
 
-    /// Takes over a stage file. A row that was set for another build or policy counts as `shadow` at most; returns the
-    /// names of the routes that this lowers.
-    pub fn follow(&self, stages: &Stages) -> Vec<&str> {
-        let mut held = Vec::new();
-        for (route, state) in self.policy.routes.iter().zip(&self.routes) {
-            let row = stages.routes.get(&*route.name);
-            let ours = row.is_none_or(|row| row.subject.build == crate::BUILD && row.subject.policy == *route.digest);
-            if !ours && row.is_some_and(|row| row.stage > Stage::Shadow) {
-                held.push(&*route.name);
-            }
-            state.switch.set(&route.name, row, if ours { Stage::Live } else { Stage::Shadow });
-        }
-        for (route, state) in self.policy.routes.iter().zip(&self.routes) {
-            let shares = self.policy.routes.iter().zip(&self.routes).any(|(other, others)| {
-                other.name != route.name
-                    && others.switch.stage() != Stage::Live
-                    && !self.policy.store.is_the_controls()
-                    && route.limits.iter().any(|&id| other.limits.contains(&id) && self.tally.crosses_routes(id))
-            });
-            state.shares.store(shares, Ordering::Relaxed);
-        }
-        self.tally.set_busy(self.routes.iter().any(|state| state.switch.stage() != Stage::Off));
-        held
-    }
-
     /// The route of a request and its stage; `None`: passed through.
     ///
     /// Services match decoded paths, often by regular expressions. Where that can end at another route than matching the
@@ -160,7 +129,8 @@ impl Engine {
         if raw_path.contains(&b'%') && self.is_ambiguous(route, method, raw_path) {
             return None;
         }
-        Some(Place { route, stage: self.state(route).switch.stage() })
+        let (stage, entered) = self.state(route).switch.standing();
+        Some(Place { route, stage, entered })
     }
 
     #[cold]
@@ -219,12 +189,6 @@ impl Engine {
         matches!(self.tally.store(), Store::Redis(_))
     }
 
-    /// Whether the candidate answers this client, and so counts it where only one side may.
-    pub(crate) fn counts_here(&self, place: Place, request: &Request<'_>, scratch: &Scratch) -> bool {
-        let key = self.cutover_key(self.policy.route(place.route), request, scratch);
-        self.state(place.route).switch.candidate_answers(place.stage, &key)
-    }
-
     /// Decides by a limiter, and then does the fault that was injected: after it has counted, so that a fault in one route
     /// leaves no counts short.
     pub(crate) fn decide(
@@ -260,94 +224,14 @@ impl Engine {
         Answer::Unsupported(unsupported)
     }
 
-    /// Who answers, given what the candidate made of the request and whose hits counted it.
-    pub fn settle(
-        &self,
-        place: Place,
-        answer: Answer,
-        hits: Hits,
-        request: &Request<'_>,
-        now: Timestamp,
-        scratch: &Scratch,
-    ) -> Settled {
-        let state = self.state(place.route);
-        let route = self.policy.route(place.route);
-        state.counts.candidate.add();
-        state.remarks.add(&scratch.remarks);
-        match answer {
-            Answer::Decided(_) => {}
-            Answer::Refused(_) => state.counts.refused_above_cap.add(),
-            Answer::Unsupported(_) => {
-                state.counts.unsupported.add();
-                self.tally.left_to_control(&self.policy, route, request, scratch, now);
-            }
-            Answer::Failed => {
-                state.counts.failed.add();
-                if state.switch.fault().is_none() {
-                    // Nobody knows what it had counted.
-                    self.tally.missed(&route.limits, now.micros());
-                }
-            }
-        }
-        let wanted = matches!(answer, Answer::Decided(_) | Answer::Refused(_)) && place.stage > Stage::Shadow;
-        let is_outside = match answer {
-            Answer::Unsupported(why) => why != STORE_UNAVAILABLE && why != CHARGES_UNREPORTED,
-            Answer::Refused(_) => true,
-            Answer::Decided(_) | Answer::Failed => false,
-        };
-        let standing = state.cap.add(is_outside, route.unsupported.cap);
-        let crossed_cap = standing == Standing::Crossed;
-        let mut settled = Settled { candidate_answers: false, control_runs: true, crossed_cap };
-        if wanted && !self.tally.warm(&self.policy, scratch, now) {
-            state.counts.cold.add();
-        } else if wanted {
-            let key = self.cutover_key(route, request, scratch);
-            settled.candidate_answers = match hits {
-                Hits::Both => state.switch.candidate_answers(place.stage, &key),
-                Hits::Candidate => true,
-                Hits::Control => false,
-            };
-            settled.control_runs = hits == Hits::Control
-                || place.stage != Stage::Live
-                || state.shares.load(Ordering::Relaxed)
-                || state.switch.drift_sampled(&key);
-        }
-        self.tally.counted(&self.policy, route, scratch, settled.control_runs, now);
-        if settled.candidate_answers {
-            state.counts.answered_by_candidate.add();
-        }
-        if settled.control_runs {
-            state.counts.control.add();
-        }
-        settled
-    }
-
-    /// The answer for a request that cannot be put to the candidate at all.
-    pub fn unable(&self, place: Place, now: u64, why: Unsupported) -> (Answer, Settled) {
-        let counts = self.counts(place.route);
-        counts.unsupported.add();
-        counts.control.add();
-        self.missed(place.route, now);
-        (Answer::Unsupported(why), Settled { candidate_answers: false, control_runs: true, crossed_cap: false })
-    }
-
-    /// Whom the stage is switched for: the key that is counted, so that no client is split over two counters.
-    fn cutover_key<'a>(&self, route: &Route, request: &Request<'_>, scratch: &'a Scratch) -> Cow<'a, [u8]> {
-        let Some(id) = route.cutover_key else { return Cow::Borrowed(scratch.client.as_bytes()) };
-        if let Some(charge) = scratch.charges().find(|charge| charge.limit == id) {
-            return Cow::Borrowed(charge.key);
-        }
-        // Refused before it was counted: the same client all the same.
-        let mut key = Vec::new();
-        match self.policy.limit(id).key.write(&route.name, &scratch.client, request, &mut key) {
-            Ok(true) => Cow::Owned(key),
-            _ => Cow::Borrowed(scratch.client.as_bytes()),
-        }
-    }
-
     /// Counters of a route.
     pub fn counts(&self, route: RouteId) -> &Counts {
         &self.state(route).counts
+    }
+
+    /// What became of a route's exchanges.
+    pub fn sums(&self, route: RouteId) -> &Arc<Sums> {
+        &self.state(route).sums
     }
 
     /// What the route's checks remarked under this policy: code, place of the field if it is one's, and count.
@@ -367,7 +251,7 @@ impl Engine {
         self.state(route).switch.stage()
     }
 
-    fn state(&self, route: RouteId) -> &RouteState {
+    pub(crate) fn state(&self, route: RouteId) -> &RouteState {
         &self.routes[usize::from(route.0)]
     }
 }

@@ -32,6 +32,8 @@ pub struct Paths {
     pub phone_metadata: Option<String>,
     /// The state directory, which holds the stage file.
     pub directory: PathBuf,
+    /// The sidecar's socket.
+    pub socket: PathBuf,
 }
 
 /// Starts the thread. `policy` is the text of the policy that the process began with.

@@ -8,16 +8,18 @@
 //! | [`table`], `opener` | a table of this host; opening it again, where it could not be opened or was removed |
 //! | [`tally`] | what the candidate has counted, and whether that is all |
 //! | [`handover`] | which side's count of a key is whole |
-//! | [`engine`] | one decision at the seam |
+//! | [`engine`], [`settle`], `following` | one decision at the seam; who answers; the stages that it goes by |
 //! | [`permit`] | the places in flight that a request holds |
 //! | [`limits`] | limits by hand: settling, looking, forgetting |
 //! | [`process`] | what belongs to one process |
 //! | [`counts`] | what happened, per route |
-//! | [`emitter`], [`follower`] | the two threads, started lazily after a fork |
+//! | [`emitter`], [`stream`], [`follower`] | the three threads, started lazily after a fork |
+//! | [`account`] | what became of every exchange that a sidecar was to get |
 //! | [`news`] | what the log is to be told |
 //! | [`fork`] | which process this is: the store's, which counts for one too |
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod asked;
 pub mod bucket;
 pub mod cap;
@@ -25,6 +27,7 @@ pub mod counts;
 pub mod emitter;
 pub mod engine;
 pub mod follower;
+mod following;
 pub mod handover;
 pub mod limits;
 pub mod news;
@@ -32,10 +35,13 @@ mod opener;
 pub mod permit;
 pub mod process;
 pub mod remarks;
+pub mod settle;
 pub mod store;
+pub mod stream;
 pub mod switch;
 pub mod table;
 pub mod tally;
+mod weight;
 
 pub use crossfade_store::fork;
 

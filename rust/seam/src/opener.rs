@@ -149,12 +149,13 @@ mod tests {
                  [[route]]\nname = \"r\"\nmatch = \"GET /\"\nlimits = [\"one\"]\n"
             );
             let policy = Policy::parse("test", &text).expect("a policy");
-            Self { process: Process::new(policy, None), opener: Opener::default() }
+            Self { process: Process::new(policy, None, PathBuf::new()), opener: Opener::default() }
         }
 
         fn turn(&mut self) {
             let nowhere = PathBuf::from("/nowhere");
-            let paths = Paths { policy: nowhere.clone(), phone_metadata: None, directory: nowhere };
+            let paths =
+                Paths { policy: nowhere.clone(), phone_metadata: None, directory: nowhere, socket: PathBuf::new() };
             self.opener.turn(&self.process, &paths);
         }
 

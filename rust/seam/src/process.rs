@@ -1,19 +1,24 @@
 //! What belongs to one process: its engine, its threads, its place in the record.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use crossfade_core::Policy;
 use crossfade_exchange::stage::Stages;
+use crossfade_exchange::wire::Dropped;
 
+use crate::account::{Keys, Ticket};
 use crate::counts::Count;
 use crate::emitter::Emitter;
-use crate::engine::{Engine, clock_micros};
+use crate::engine::{Engine, Place, clock_micros};
 use crate::follower::{self, Paths};
 use crate::fork;
 use crate::news::News;
+use crate::stream::Stream;
 
 /// One process's half of a seam. A fork leaves it behind and makes a new one.
 #[derive(Debug)]
@@ -36,7 +41,10 @@ pub struct Process {
     pub news: News,
     /// The emitter, where a capture directory is set.
     pub emitter: Option<Emitter>,
+    /// The way to the sidecar.
+    pub stream: Stream,
     engine: ArcSwap<Engine>,
+    control: ArcSwap<String>,
     sequence: AtomicU64,
     followed: Mutex<Followed>,
     last_failure: Mutex<Option<String>>,
@@ -54,7 +62,7 @@ impl Process {
     ///
     /// `inherits`: it is a fork of one that has served already, so the control has counts that the candidate has not.
     pub fn start(policy: Policy, text: &str, paths: &Paths, emitter: Option<Emitter>, inherits: bool) -> Arc<Self> {
-        let process = Arc::new(Self::new(policy, emitter));
+        let process = Arc::new(Self::new(policy, emitter, paths.socket.clone()));
         if inherits {
             process.engine().chill();
         }
@@ -69,10 +77,11 @@ impl Process {
         process
     }
 
-    pub(crate) fn new(policy: Policy, emitter: Option<Emitter>) -> Self {
+    pub(crate) fn new(policy: Policy, emitter: Option<Emitter>, socket: PathBuf) -> Self {
+        let epoch = clock_micros();
         Self {
             generation: fork::generation(),
-            epoch: clock_micros(),
+            epoch,
             policy_errors: Count::default(),
             stage_errors: Count::default(),
             passed_emitted: Count::default(),
@@ -80,7 +89,9 @@ impl Process {
             panics: Count::default(),
             news: News::default(),
             emitter,
+            stream: Stream::new(socket, epoch),
             engine: ArcSwap::from_pointee(Engine::new(policy, None)),
+            control: ArcSwap::default(),
             sequence: AtomicU64::new(0),
             followed: Mutex::default(),
             last_failure: Mutex::default(),
@@ -93,6 +104,43 @@ impl Process {
         let trouble = engine.tally().trouble();
         self.news.note(trouble.clone(), &engine.policy.store);
         trouble
+    }
+
+    /// Counts a decided request, and gives a ticket for its exchange if somebody is to get that. `keys`: who was counted.
+    pub fn ticket(&self, engine: &Engine, place: Place, compares: bool, keys: impl FnOnce() -> Keys) -> Option<Ticket> {
+        let sums = engine.sums(place.route);
+        sums.requests.add();
+        let listens = self.stream.listens(sums);
+        if !compares {
+            sums.sampled_out.add();
+            return None;
+        }
+        let keys = keys();
+        if !listens {
+            sums.drop_for(Dropped::NoSidecar, &keys);
+            return None;
+        }
+        Some(Ticket::new(sums, keys))
+    }
+
+    /// Writes out what waits, at most for `patience`; whether all is written.
+    pub fn flush(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        let captured = self.emitter.as_ref().is_none_or(|emitter| emitter.flush(patience));
+        self.stream.flush(deadline.saturating_duration_since(Instant::now())) && captured
+    }
+
+    /// What identifies the control; empty: not known yet.
+    pub fn control(&self) -> String {
+        String::clone(&self.control.load())
+    }
+
+    /// Takes what identifies the control, and with it the stages that were set for it.
+    pub fn set_control(&self, digest: String) {
+        if *self.control.load().as_str() != digest {
+            self.control.store(Arc::new(digest));
+            self.reapply(&self.engine());
+        }
     }
 
     /// Keeps the message of a failure for `status`: nothing else says it where nothing is recorded.
@@ -132,7 +180,7 @@ impl Process {
     }
 
     pub(crate) fn follow(&self, engine: &Engine, stages: Stages) {
-        let held = engine.follow(&stages).into_iter().map(str::to_owned).collect();
+        let held = engine.follow(&stages, &self.control.load()).into_iter().map(str::to_owned).collect();
         *self.followed.lock().unwrap_or_else(PoisonError::into_inner) = Followed { stages, held };
     }
 

@@ -11,25 +11,45 @@ pub const DRIFT_SAMPLE: u64 = 100;
 /// Makes the drift sample independent of the canary's buckets.
 const DRIFT_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// [`Switch::entered`] while a row is taken over.
+const CHANGING: u64 = u64::MAX;
+
 /// The switch of one route in one process.
 #[derive(Debug, Default)]
 pub struct Switch {
     stage: AtomicU32,
     seed: AtomicU64,
     fault: AtomicU64,
+    /// When the route entered its stage, by the row.
+    entered: AtomicU64,
 }
 
 impl Switch {
     /// Takes over a row of the stage file; `at_most` caps the stage (a worker with another subject).
     pub fn set(&self, route: &str, row: Option<&Row>, at_most: Stage) {
-        let (stage, salt, fault) = match row {
-            Some(row) => (row.stage.min(at_most), row.salt.as_str(), row.fault),
-            None => (Stage::Off, "", None),
+        let (stage, salt, fault, entered) = match row {
+            Some(row) => (row.stage.min(at_most), row.salt.as_str(), row.fault, row.at),
+            None => (Stage::Off, "", None, 0),
         };
-        // The seed first: a canary never runs with another campaign's buckets.
-        self.seed.store(bucket::seed(salt, route), Ordering::Release);
-        self.fault.store(fault_code(fault), Ordering::Release);
-        self.stage.store(stage_code(stage), Ordering::Release);
+        let (seed, fault, stage) = (bucket::seed(salt, route), fault_code(fault), stage_code(stage));
+        let [was_seed, was_entered] = [&self.seed, &self.entered].map(|known| known.load(Ordering::Relaxed));
+        let same = was_seed == seed && was_entered == entered && self.stage.load(Ordering::Relaxed) == stage;
+        if !same {
+            self.entered.store(CHANGING, Ordering::Release);
+            // The seed first: a canary never runs with another campaign's buckets.
+            self.seed.store(seed, Ordering::Release);
+            self.stage.store(stage, Ordering::Release);
+            self.entered.store(entered, Ordering::Release);
+        }
+        self.fault.store(fault, Ordering::Release);
+    }
+
+    /// The stage, and when it was entered; 0: it changes in this moment, or no row says it.
+    pub fn standing(&self) -> (Stage, u64) {
+        let entered = self.entered.load(Ordering::Acquire);
+        let stage = self.stage();
+        let is_one = entered == self.entered.load(Ordering::Acquire) && entered != CHANGING;
+        (stage, if is_one { entered } else { 0 })
     }
 
     /// The stage now.

@@ -70,7 +70,8 @@ impl Service {
 
     fn paths(&self) -> Paths {
         let policy = self.folder.join("crossfade.toml");
-        Paths { policy, phone_metadata: None, directory: self.folder.join("state") }
+        let directory = self.folder.join("state");
+        Paths { policy, phone_metadata: None, socket: directory.join("sidecar.sock"), directory }
     }
 
     /// Sets every route of the policy to `live`.

@@ -6,8 +6,8 @@ use super::file::{Item, Section};
 use super::inherited::count;
 use super::limits::check_name;
 
-/// Thresholds of a route's gate; `None` is the built-in one.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// What a route's gate looks at and asks for; `None` is the built-in threshold.
+#[derive(Debug, Clone, PartialEq)]
 pub struct GatePolicy {
     /// The share of mismatches that must be ruled out, between 0 and 1.
     pub mismatch_below: Option<f64>,
@@ -15,7 +15,28 @@ pub struct GatePolicy {
     pub dwell: Option<Duration>,
     /// Shares of the canary's steps in basis points, 1 to 9,999, rising; at least one.
     pub canary: Option<Box<[u16]>>,
+    /// The share of keys whose exchanges are compared, above 0 and at most 1. All requests are counted by both sides.
+    pub sample: f64,
+    /// Where the control runs for the drift sample of a `live` route.
+    pub drift: Drift,
 }
+
+impl Default for GatePolicy {
+    fn default() -> Self {
+        Self { mismatch_below: None, dwell: None, canary: None, sample: 1.0, drift: Drift::Worker }
+    }
+}
+
+/// Where the control runs beside a candidate that is `live`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drift {
+    /// In the request, before its answer.
+    Worker,
+    /// In the sidecar's own control process, after the answer.
+    Sidecar,
+}
+
+const DRIFTS: [(&str, Drift); 2] = [("worker", Drift::Worker), ("sidecar", Drift::Sidecar)];
 
 /// A difference between the sides that somebody answers for.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,8 +181,19 @@ pub(super) fn gate(item: &Item<'_>) -> Option<GatePolicy> {
     });
     let dwell = section.get("dwell").and_then(|item| duration(&item));
     let canary = section.get("canary").and_then(|item| shares(&item));
+    let sample = section.get("sample").and_then(|item| {
+        let share = item.number()?;
+        if !(share > 0.0 && share <= 1.0) {
+            let advice = "write a share of the keys, above 0 and at most 1, for example 0.25";
+            item.complain(format_args!("is {share}"), advice.to_owned());
+        }
+        Some(share)
+    });
+    let drift = section.get("drift").and_then(|item| item.choice(&DRIFTS));
     section.finish();
-    Some(GatePolicy { mismatch_below, dwell, canary })
+    let unsaid = GatePolicy::default();
+    let (sample, drift) = (sample.unwrap_or(unsaid.sample), drift.unwrap_or(unsaid.drift));
+    Some(GatePolicy { mismatch_below, dwell, canary, sample, drift })
 }
 
 /// The shares of a canary in percent, `[1, 10]`, as basis points.

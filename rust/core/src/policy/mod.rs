@@ -45,7 +45,7 @@ pub use error::{Errors, PolicyError};
 pub use expected::Expected;
 pub use fields::{Empty, FieldNode, FieldRule, Misfit, Null};
 pub use form::{FormPolicy, Repeats};
-pub use gate::{DifferenceRule, GatePolicy, KnownDifference};
+pub use gate::{DifferenceRule, Drift, GatePolicy, KnownDifference};
 pub use headers::{HeaderBounds, HeadersPolicy, Underscore};
 pub use host::HostPolicy;
 pub(crate) use inherited::MAX_LIMITS_OF_A_ROUTE;
