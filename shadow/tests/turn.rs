@@ -9,7 +9,8 @@ use crossfade_exchange::stage_file::{self, Change};
 use crossfade_exchange::wire::RouteAccount;
 use crossfade_exchange::workers::{self, Worker};
 use crossfade_shadow::evidence::{Account, Counts, Evidence, Kind, Seeded, Source, Stay, StayEvidence};
-use crossfade_shadow::gate::{Clocks, Facts, Gate, Ruling, Turn};
+use crossfade_shadow::gate::{Clocks, Facts, Gate, Ruling};
+use crossfade_shadow::sidecar::Turn;
 
 const HOUR: u64 = 3_600_000_000;
 const NOW: u64 = 1_700_000_000_000_000;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use crossfade_shadow::gate::Gate;
 use crossfade_shadow::sidecar::{self, Captures, Keep, Options, SOCKET};
 
 use crate::{exit, inputs};
@@ -31,6 +32,9 @@ pub struct Sidecar {
     /// Bytes of stored exchanges: beyond them the oldest go
     #[arg(long, value_name = "N", default_value_t = sidecar::BYTES)]
     capture_bytes: u64,
+    /// Promote too, not only roll back: by the same gate, one step at a time, from shadow on. Never what was rolled back
+    #[arg(long)]
+    auto: bool,
     /// Show clients' values in logs and evidence instead of their type, length and hash
     #[arg(long)]
     show_values: bool,
@@ -73,7 +77,8 @@ pub fn sidecar(arguments: Sidecar) -> io::Result<ExitCode> {
         show_values: arguments.show_values,
         clock_offset_file: arguments.clock_offset_file,
     };
-    match sidecar::run(policy, options, Box::new(())) {
+    let gate = Gate::new(options.directory.clone(), arguments.policy, arguments.auto);
+    match sidecar::run(policy, options, Box::new(gate)) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => exit::failed(&error),
     }

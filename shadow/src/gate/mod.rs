@@ -32,7 +32,7 @@ pub use plan::{Need, Plan, RoutePlan, What, plan};
 pub use ruling::{Cause, Ruling, rule};
 pub use sequential::{ALPHA, Drift, Sequential};
 pub use time::{Time, clock};
-pub use turn::{Gate, Standing, Turn};
+pub use turn::{Gate, Standing};
 pub use watch::{Slow, Watch};
 
 /// Distinct keys, at least, whose comparisons count. A key brings at most its share of what is needed, so that one busy

@@ -35,6 +35,9 @@ pub enum Ruling {
 }
 
 impl Ruling {
+    /// All words.
+    pub const WORDS: [&str; 3] = ["ready", "held", "rolled_back"];
+
     /// The word in metrics.
     pub fn word(&self) -> &'static str {
         match self {
@@ -77,6 +80,9 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All words.
+    pub const WORDS: [&str; 4] = ["mismatches", "failed", "pinned", "slow"];
+
     /// The stage to go back to: one that goes on comparing, where only comparing goes wrong.
     pub fn to(&self) -> Stage {
         match self {

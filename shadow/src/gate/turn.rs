@@ -15,21 +15,10 @@ use super::facts::{Clocks, Facts};
 use super::ruling::{Cause, Ruling, rule};
 use super::watch::Watch;
 use crate::evidence::Evidence;
+use crate::sidecar::Turn;
 
 /// Who changes stages by itself, in rows and ledger lines.
 const WHO: &str = "crossfade sidecar";
-
-/// What is done with all evidence once a second.
-pub trait Turn: Send {
-    /// Looks at the evidence. `now` is the sidecar's clock, in microseconds since the epoch. Gives what somebody should
-    /// hear of, a line each.
-    fn turn(&mut self, evidence: &Evidence, now: u64) -> Vec<String>;
-
-    /// What was ruled last, for metrics: route by route.
-    fn standings(&self) -> Vec<Standing> {
-        Vec::new()
-    }
-}
 
 /// What was ruled of one route.
 #[derive(Debug, Clone, PartialEq)]

@@ -18,6 +18,7 @@ use super::metrics::Metrics;
 use super::tally::Tally;
 use super::voice::Voice;
 use crate::evidence::{Book, Source, Stay};
+use crate::gate::Standing;
 
 /// The longest that a worker waits to hear that something is written down.
 const SAVE_EVERY: Duration = Duration::from_millis(250);
@@ -41,6 +42,11 @@ const FORGET_EVERY: u64 = 3_600;
 pub trait Turn: Send {
     /// Looks at `evidence`, at `now` by the sidecar's clock in microseconds since the epoch. Gives lines for the log.
     fn turn(&mut self, evidence: &crate::evidence::Evidence, now: u64) -> Vec<String>;
+
+    /// What was ruled last, route by route, for metrics.
+    fn standings(&self) -> Vec<Standing> {
+        Vec::new()
+    }
 }
 
 /// Nobody turns anything.
@@ -211,7 +217,10 @@ impl Counting {
         }
         self.ticks += 1;
         for line in self.turn.turn(self.tally.evidence(), self.clock.now()) {
-            tracing::info!(event = "turn", line);
+            tracing::warn!(event = "turn", line);
+        }
+        for standing in self.turn.standings() {
+            self.metrics.standing(&standing);
         }
         self.voice.tick();
         if Instant::now() >= self.next_save {

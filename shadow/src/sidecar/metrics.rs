@@ -9,6 +9,7 @@ use prometheus::{
 use crossfade_core::Policy;
 use crossfade_exchange::wire::Dropped;
 
+use crate::gate::{Cause, Ruling, Standing};
 use crate::verdict::Verdict;
 
 /// Seconds: from a microsecond to ten milliseconds. Decisions take microseconds, where the usual steps see nothing.
@@ -35,6 +36,8 @@ pub struct Metrics {
     decisions: HistogramVec,
     seam: HistogramVec,
     stages: IntGaugeVec,
+    rulings: IntGaugeVec,
+    rollbacks: IntCounterVec,
     unaccounted: IntGaugeVec,
     seeded: IntCounterVec,
     known: IntCounterVec,
@@ -124,6 +127,21 @@ impl Metrics {
                     &["route", "stage"]
                 )
             ),
+            rulings: made!(
+                r,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "crossfade_gate_ruling",
+                        "1 for what the gate rules of a route: ready, held or rolled_back"
+                    ),
+                    &["route", "ruling"]
+                )
+            ),
+            rollbacks: counters(
+                "crossfade_rollbacks_total",
+                "Times that a route was taken back by itself, by cause",
+                &["route", "cause"],
+            )?,
             unaccounted: made!(
                 r,
                 IntGaugeVec::new(
@@ -208,6 +226,9 @@ impl Metrics {
             self.unaccounted.with_label_values(&[route]);
             self.seeded.with_label_values(&[route]);
             self.stage(route, "off");
+            for cause in Cause::WORDS {
+                self.rollbacks.with_label_values(&[route.as_str(), cause]);
+            }
         }
         for reason in ["garbage", "version", "silent", "other_user", "too_many"] {
             self.refused.with_label_values(&[reason]);
@@ -270,6 +291,18 @@ impl Metrics {
     pub fn stage(&self, route: &str, stage: &str) {
         for word in STAGES {
             self.stages.with_label_values(&[self.route(route), word]).set(i64::from(word == stage));
+        }
+    }
+
+    /// What the gate rules of a route, and how often it has taken it back.
+    pub fn standing(&self, standing: &Standing) {
+        let route = self.route(&standing.route);
+        for word in Ruling::WORDS {
+            self.rulings.with_label_values(&[route, word]).set(i64::from(word == standing.ruling.word()));
+        }
+        for (cause, &count) in &standing.rollbacks {
+            let counter = self.rollbacks.with_label_values(&[route, *cause]);
+            counter.inc_by(count.saturating_sub(counter.get()));
         }
     }
 
