@@ -30,7 +30,7 @@ endif
 
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test test-parity test-journeys test-long check bench bench-limits bench-linear fuzz fmt build lint test-rust test-python redis stubs clean
+.PHONY: help demo test test-parity test-journeys test-long check bench bench-limits bench-emit bench-linear fuzz fmt build lint test-rust test-python redis stubs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ bench-limits: $(WHEEL)/$(STAMP) ## One hit of a limit: each store, limits over m
 	$(WHEEL)/bin/pip install -q --disable-pip-version-check --target .cache/bench-packages --upgrade -r tests/bench/requirements.txt
 	PYTHONPATH=.cache/bench-packages $(WHEEL)/bin/python tests/bench/one_hit.py
 	$(PYTHON) tests/bench/stores.py
+
+bench-emit: $(WHEEL)/$(STAMP) ## What it costs a request to send its exchange to the sidecar
+	$(WHEEL)/bin/python tests/bench/emit.py
 
 bench-linear: ## Size against time for requests made to be slow: none may take more than linear time
 	@mkdir -p .cache

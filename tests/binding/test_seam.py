@@ -342,12 +342,10 @@ def test_a_fault_of_the_candidate_is_the_controls_to_answer(service, capfd, stag
     seam = service.seam()
     seam.control("pages", function)
 
-    outcomes = [deciding(seam, page(f"10.0.0.{n}")) for n in range(20)]
-
-    assert outcomes == [NO] * 20
+    assert deciding(seam, page("10.0.0.1")) == NO
     assert admitted(seam, page("10.0.1.1")) == said | CONTROL_RUNS
     counted = "failed" if fault == "panic" else "unsupported"
-    assert counts(seam)[counted] == counts(seam)["candidate"] == counts(seam)["control"] == 21
+    assert counts(seam)[counted] == counts(seam)["candidate"] == counts(seam)["control"] == 2
     assert counts(seam)["answered_by_candidate"] == 0
     assert ("injected fault" in (seam.status()["last_failure"] or "")) == (fault == "panic")
     assert seam.status()["panics"] == 0
@@ -361,11 +359,12 @@ def test_an_injected_fault_leaves_no_count_short(service):
     service.stage("pages", "live", fault="panic")
     seam = service.seam()
     seam.control("pages", plain)
-    for _ in range(5):
+    for _ in range(2):
         seam.admit(page())
     service.stage("pages", "live", follow=seam)
 
-    assert admitted(seam, page()) & (SAID | CANDIDATE_ANSWERS) == REFUSED | CANDIDATE_ANSWERS
+    said = [admitted(seam, page()) & (SAID | CANDIDATE_ANSWERS) for _ in range(4)]
+    assert said == [SAME | CANDIDATE_ANSWERS] * 3 + [REFUSED | CANDIDATE_ANSWERS]
 
 
 def test_observations_are_values():

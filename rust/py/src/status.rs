@@ -37,6 +37,7 @@ pub fn of<'py>(py: Python<'py>, process: &Process, engine: &Engine) -> PyResult<
         for (name, count) in engine.counts(id).list() {
             row.set_item(name, count)?;
         }
+        row.set_item("pinned", engine.sums(id).breaker.why())?;
         row.set_item("above_cap", engine.is_above_cap(id))?;
         let remarks = PyDict::new(py);
         for (code, place, count) in engine.remarks(id) {

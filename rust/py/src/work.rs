@@ -90,6 +90,7 @@ impl Work {
             let (asked, nanos) = timed(run);
             match asked {
                 Asked::Answered(answer) => {
+                    watch(process, engine, place, answer, nanos, body.len(), time);
                     Ok((answer, nanos, engine.settle(place, answer, Hits::Both, request, time, scratch)))
                 }
                 Asked::Store(charges) => Err((code::ASKS, charges)),
@@ -131,6 +132,7 @@ impl Work {
         let decided = parts.with_request(body, |request| {
             let run = || guarded(|| engine.repeat(*place, &given, request, time, scratch)).unwrap_or(Answer::Failed);
             let (answer, nanos) = timed(run);
+            watch(process, engine, *place, answer, nanos, body.len(), time);
             // Waiting for the store is the candidate's, waiting for the control is not.
             let nanos = if hits == Hits::Control { nanos } else { pending.began.elapsed().as_nanos() as u64 };
             (answer, nanos, engine.settle(*place, answer, hits, request, time, scratch))
@@ -257,4 +259,11 @@ fn flags(settled: Settled) -> u8 {
 /// Whether somebody is to get the exchange.
 fn records(process: &Process, ticket: &Option<Ticket>) -> u8 {
     if process.emitter.is_some() || ticket.is_some() { code::RECORDS } else { 0 }
+}
+
+/// Pins the route's control where the candidate fails or takes too long.
+fn watch(process: &Process, engine: &Engine, place: Place, answer: Answer, nanos: u64, body: usize, now: Timestamp) {
+    if let Some(line) = engine.watch(place, answer, nanos, body, now) {
+        process.news.tell(line);
+    }
 }

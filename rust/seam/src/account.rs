@@ -12,6 +12,7 @@ use crossfade_exchange::hash::of_key;
 use crossfade_exchange::record::Charge;
 use crossfade_exchange::wire::{Dropped, RouteAccount};
 
+use crate::breaker::Breaker;
 use crate::counts::Count;
 use crate::fork;
 
@@ -36,6 +37,8 @@ pub struct Sums {
     pub lost: Count,
     /// Requests whose candidate panicked or erred.
     pub failed: Count,
+    /// Whether the control is pinned.
+    pub breaker: Breaker,
     dropped: [Count; Dropped::ALL.len()],
     missed: Mutex<Missed>,
     registered: AtomicBool,
@@ -181,6 +184,7 @@ impl Sums {
         }
         account.requests += self.requests.get();
         account.failed += self.failed.get();
+        account.pinned = self.breaker.why().or(account.pinned.take());
         account.missed.extend(&missed.keys);
         account.missed_more |= missed.more;
     }

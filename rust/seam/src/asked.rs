@@ -148,7 +148,12 @@ impl Engine {
         now: Timestamp,
         scratch: &mut Scratch,
     ) -> Answer {
-        self.decide(place, &Answered::new(given), request, now, scratch)
+        let fault = self.fault(place);
+        let answer = self.decide(place, &Answered::new(given), request, now, scratch);
+        match fault {
+            Some((fault, began)) => self.state(place.route).strikes.strike(fault, began, answer, request, scratch),
+            None => answer,
+        }
     }
 
     /// Asks the store for charges of a request; never waits. `None`: it is no store that is asked.

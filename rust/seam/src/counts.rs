@@ -19,6 +19,8 @@ pub struct Counts {
     pub failed: Count,
     /// A stage beyond `shadow` was held back because the candidate's counts were not warm.
     pub cold: Count,
+    /// The control was pinned: the candidate failed or took too long.
+    pub pinned: Count,
     /// Exchanges that went to the emitter.
     pub emitted: Count,
     /// Exchanges that the emitter had no room for.
@@ -43,7 +45,7 @@ impl Count {
 
 impl Counts {
     /// Names and values, in a fixed order.
-    pub fn list(&self) -> [(&'static str, u64); 9] {
+    pub fn list(&self) -> [(&'static str, u64); 10] {
         [
             ("candidate", self.candidate.get()),
             ("control", self.control.get()),
@@ -52,6 +54,7 @@ impl Counts {
             ("refused_above_cap", self.refused_above_cap.get()),
             ("failed", self.failed.get()),
             ("cold", self.cold.get()),
+            ("pins", self.pinned.get()),
             ("emitted", self.emitted.get()),
             ("dropped", self.dropped.get()),
         ]

@@ -15,6 +15,7 @@ use crate::account::Sums;
 use crate::asked::{Asked, STORE_UNAVAILABLE};
 use crate::cap::Cap;
 use crate::counts::Counts;
+use crate::fault::Strikes;
 use crate::remarks::Remarks;
 use crate::store::{Opened, Store};
 use crate::switch::Switch;
@@ -39,6 +40,20 @@ pub(crate) struct RouteState {
     pub cap: Arc<Cap>,
     /// A route that is not live counts in one of this route's limits, so its control needs to see this one's traffic.
     pub shares: AtomicBool,
+    pub strikes: Strikes,
+}
+
+impl RouteState {
+    /// The stage in this process, and when the stage file's was entered; 0: nobody can say.
+    pub fn standing(&self) -> (Stage, u64) {
+        let (stage, entered) = self.switch.standing();
+        let is_pinned = self.sums.breaker.is_pinned(entered);
+        (if is_pinned { Stage::Off } else { stage }, entered.unwrap_or(0))
+    }
+
+    pub fn stage(&self) -> Stage {
+        self.standing().0
+    }
 }
 
 /// Where a request stands: its route and that route's stage.
@@ -106,8 +121,8 @@ impl Engine {
             let same = known.filter(|(before, _)| before.digest == route.digest);
             let remarks = same.map_or_else(Arc::default, |(_, state)| Arc::clone(&state.remarks));
             let cap = same.map_or_else(Arc::default, |(_, state)| Arc::clone(&state.cap));
-            let (switch, shares) = (Switch::default(), AtomicBool::new(false));
-            routes.push(RouteState { switch, counts, sums, remarks, cap, shares });
+            let (switch, shares, strikes) = (Switch::default(), AtomicBool::new(false), Strikes::default());
+            routes.push(RouteState { switch, counts, sums, remarks, cap, shares, strikes });
         }
         Self { policy, tally, routes }
     }
@@ -129,7 +144,7 @@ impl Engine {
         if raw_path.contains(&b'%') && self.is_ambiguous(route, method, raw_path) {
             return None;
         }
-        let (stage, entered) = self.state(route).switch.standing();
+        let (stage, entered) = self.state(route).standing();
         Some(Place { route, stage, entered })
     }
 
@@ -168,6 +183,21 @@ impl Engine {
     ///
     /// Where the candidate has a bug, or a panic was injected: the caller catches it and says [`Answer::Failed`].
     pub fn candidate(&self, place: Place, request: &Request<'_>, now: Timestamp, scratch: &mut Scratch) -> Asked {
+        let fault = self.fault(place);
+        match (self.asked(place, request, now, scratch), fault) {
+            (Asked::Answered(answer), Some((fault, began))) => {
+                Asked::Answered(self.state(place.route).strikes.strike(fault, began, answer, request, scratch))
+            }
+            (asked, _) => asked,
+        }
+    }
+
+    /// The fault that is injected into a route, and the time by which it is measured.
+    pub(crate) fn fault(&self, place: Place) -> Option<(Fault, Instant)> {
+        self.state(place.route).switch.fault().map(|fault| (fault, Instant::now()))
+    }
+
+    fn asked(&self, place: Place, request: &Request<'_>, now: Timestamp, scratch: &mut Scratch) -> Asked {
         match self.tally.store() {
             Store::Memory(memory) => Asked::Answered(self.decide(place, memory, request, now, scratch)),
             Store::Shared(table) => Asked::Answered(self.decide(place, &table.counts, request, now, scratch)),
@@ -248,7 +278,7 @@ impl Engine {
 
     /// Stage of a route in this process.
     pub fn stage(&self, route: RouteId) -> Stage {
-        self.state(route).switch.stage()
+        self.state(route).stage()
     }
 
     pub(crate) fn state(&self, route: RouteId) -> &RouteState {

@@ -1,10 +1,12 @@
 //! The stage of each route in this process: that of the stage file, or a lower one.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use crossfade_core::Timestamp;
 use crossfade_exchange::stage::{Stage, Stages, Subject};
 
-use crate::engine::Engine;
+use crate::engine::{Answer, Engine, Place, RouteState};
 
 impl Engine {
     /// Takes over a stage file. A row that was set for another build, policy or control counts as `shadow` at most; returns
@@ -20,17 +22,45 @@ impl Engine {
                 held.push(&*route.name);
             }
             state.switch.set(&route.name, row, if ours { Stage::Live } else { Stage::Shadow });
+            state.sums.breaker.follow(row.map_or(0, |row| row.at));
         }
+        self.restage();
+        held
+    }
+
+    /// Lets the control alone judge a route whose candidate failed or took too long, and says so: once.
+    pub fn watch(&self, place: Place, answer: Answer, nanos: u64, body: usize, now: Timestamp) -> Option<String> {
+        let state = self.state(place.route);
+        let why = match answer {
+            Answer::Failed => state.sums.breaker.failed(place.entered, now.micros()),
+            _ => state.sums.breaker.took(place.entered, nanos, body),
+        }?;
+        if !state.sums.breaker.pin(place.entered, &why) {
+            return None;
+        }
+        state.counts.pinned.add();
+        self.restage();
+        let name = &self.policy.route(place.route).name;
+        Some(format!("route {name}: {why}; in this process the control alone judges it until its stage is set again"))
+    }
+
+    /// Routes whose control is pinned, with why.
+    pub fn pins(&self) -> BTreeMap<String, String> {
+        let pinned = |state: &RouteState| Some((state.sums.route.to_string(), state.sums.breaker.why()?));
+        self.routes.iter().filter_map(pinned).collect()
+    }
+
+    /// What follows from the stages of all routes together.
+    fn restage(&self) {
         for (route, state) in self.policy.routes.iter().zip(&self.routes) {
             let shares = self.policy.routes.iter().zip(&self.routes).any(|(other, others)| {
                 other.name != route.name
-                    && others.switch.stage() != Stage::Live
+                    && others.stage() != Stage::Live
                     && !self.policy.store.is_the_controls()
                     && route.limits.iter().any(|&id| other.limits.contains(&id) && self.tally.crosses_routes(id))
             });
             state.shares.store(shares, Ordering::Relaxed);
         }
-        self.tally.set_busy(self.routes.iter().any(|state| state.switch.stage() != Stage::Off));
-        held
+        self.tally.set_busy(self.routes.iter().any(|state| state.stage() != Stage::Off));
     }
 }

@@ -9,6 +9,7 @@
 //! | [`tally`] | what the candidate has counted, and whether that is all |
 //! | [`handover`] | which side's count of a key is whole |
 //! | [`engine`], [`settle`], `following` | one decision at the seam; who answers; the stages that it goes by |
+//! | [`breaker`], `fault` | a candidate that is left out; one that fails because somebody wants to see it |
 //! | [`permit`] | the places in flight that a request holds |
 //! | [`limits`] | limits by hand: settling, looking, forgetting |
 //! | [`process`] | what belongs to one process |
@@ -21,11 +22,13 @@
 
 pub mod account;
 pub mod asked;
+pub mod breaker;
 pub mod bucket;
 pub mod cap;
 pub mod counts;
 pub mod emitter;
 pub mod engine;
+mod fault;
 pub mod follower;
 mod following;
 pub mod handover;

@@ -1,4 +1,4 @@
-//! What the log is to be told of the store, each thing once. Only who serves a request has a log at hand, so the next one tells.
+//! What the log is to be told, of the store and of what was pinned, each thing once. Only who serves a request has a log at hand, so the next one tells.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -25,6 +25,12 @@ impl News {
             told.trouble = trouble;
             self.any.store(true, Ordering::Release);
         }
+    }
+
+    /// Notes one thing.
+    pub fn tell(&self, line: String) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).waiting.push(line);
+        self.any.store(true, Ordering::Release);
     }
 
     /// Whether anything waits; for the request path.

@@ -66,6 +66,7 @@ impl Engine {
             }
             Answer::Failed => {
                 state.counts.failed.add();
+                state.sums.failed.add();
                 if state.switch.fault().is_none() {
                     // Nobody knows what it had counted.
                     self.tally.missed(&route.limits, now.micros());

@@ -44,12 +44,12 @@ impl Switch {
         self.fault.store(fault, Ordering::Release);
     }
 
-    /// The stage, and when it was entered; 0: it changes in this moment, or no row says it.
-    pub fn standing(&self) -> (Stage, u64) {
+    /// The stage, and when it was entered, 0 where no row says it; `None`: it changes in this moment.
+    pub fn standing(&self) -> (Stage, Option<u64>) {
         let entered = self.entered.load(Ordering::Acquire);
         let stage = self.stage();
         let is_one = entered == self.entered.load(Ordering::Acquire) && entered != CHANGING;
-        (stage, if is_one { entered } else { 0 })
+        (stage, is_one.then_some(entered))
     }
 
     /// The stage now.
