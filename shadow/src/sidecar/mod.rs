@@ -22,6 +22,8 @@ mod http;
 mod judge;
 mod judged;
 mod judging;
+#[cfg(test)]
+mod laws;
 mod metrics;
 mod process;
 mod receive;
