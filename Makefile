@@ -19,6 +19,10 @@ FUZZ         := .cache/fuzz
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= json path query headers admit
 
+# Of bench-sidecar.
+SECONDS ?= 60
+RATE    ?= 2000
+
 SOURCES := $(shell git ls-files 'rust/*' 'shadow/*.rs' 'shadow/Cargo.toml' 'python/crossfade/*' Cargo.toml Cargo.lock pyproject.toml 'build_backend/*')
 
 # In CI the larger recordings are replayed too, where their folder is there.
@@ -30,7 +34,7 @@ endif
 
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test test-parity test-journeys test-long check bench bench-limits bench-emit bench-linear fuzz fmt build lint test-rust test-python redis stubs clean
+.PHONY: help demo test test-parity test-journeys test-long check bench bench-limits bench-emit bench-linear bench-sidecar fuzz fmt build lint test-rust test-python redis stubs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,6 +65,12 @@ bench-limits: $(WHEEL)/$(STAMP) ## One hit of a limit: each store, limits over m
 
 bench-emit: $(WHEEL)/$(STAMP) ## What it costs a request to send its exchange to the sidecar
 	$(WHEEL)/bin/python tests/bench/emit.py
+
+bench-sidecar: ## A sidecar under RATE exchanges a second for SECONDS: memory over time, processor time, the account
+	@mkdir -p .cache
+	cargo build -q --profile perf -p crossfade-cli
+	cargo build -q --profile perf -p crossfade-shadow --example feed
+	$(PYTHON) tests/bench/sidecar.py --seconds $(SECONDS) --rate $(RATE) target/perf/crossfade target/perf/examples/feed
 
 bench-linear: ## Size against time for requests made to be slow: none may take more than linear time
 	@mkdir -p .cache

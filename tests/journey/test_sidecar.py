@@ -151,7 +151,7 @@ def test_every_exchange_ends_once(sidecar: Sidecar) -> None:
     """
     sidecar.start()
     fed = sidecar.fed(
-        "--count", "4000", "--rate", "4000", "--step", "400000", "--wrong", "400", "--seeded", "100", "--dropped", "250"
+        "--count", "4000", "--rate", "4000", "--step", "400000", "--wrong", "401", "--seeded", "100", "--dropped", "251"
     )
     assert fed["unanswered"] == fed["lost"] == 0
     assert sidecar.end() == 0
@@ -263,7 +263,7 @@ def test_nothing_is_acknowledged_that_cannot_be_written(sidecar: Sidecar) -> Non
 
 def test_two_do_not_share_a_directory(sidecar: Sidecar) -> None:
     """
-    A second one over one directory, or at a socket where somebody answers, says so and leaves; a dead one's is replaced.
+    A second one over one directory, or at a socket where somebody answers, says so and leaves; a dead one is replaced.
     """
     sidecar.start()
     again = subprocess.run(sidecar.command(), capture_output=True, text=True, timeout=WAITS)
@@ -321,7 +321,7 @@ def test_other_versions_are_told_ours(sidecar: Sidecar, version: int) -> None:
         connection.connect(str(sidecar.socket))
         connection.sendall(hello(version))
         assert said(connection) == frame(b"\x82\xa1v\x01\xa1n\x00")
-    assert sidecar.events("connection_closed")[-1]["reason"] == "version"
+    assert until(lambda: sidecar.events("connection_closed"))[-1]["reason"] == "version"
 
 
 @pytest.mark.parametrize(
@@ -347,8 +347,7 @@ def test_nonsense_ends_one_connection(sidecar: Sidecar, nonsense: bytes) -> None
         connection.connect(str(sidecar.socket))
         connection.sendall(nonsense)
         said(connection)
-    until(lambda: sidecar.events("connection_closed"))
-    assert sidecar.events("connection_closed")[-1]["reason"] == "garbage"
+    assert until(lambda: sidecar.events("connection_closed"))[-1]["reason"] == "garbage"
     assert sidecar.fed("--count", "50")["unanswered"] == 0
     assert sidecar.received() == 100
 
@@ -409,3 +408,18 @@ def test_the_clock_can_be_moved(sidecar: Sidecar) -> None:
             now for now, written in sidecar.rows("select now, written from clock") if now - written > 172_800 * SECOND
         ]
     )
+
+
+def test_a_changed_policy_is_followed(sidecar: Sidecar) -> None:
+    """
+    Exchanges of a changed policy are judged once the sidecar has read it; a file that is no policy changes nothing.
+    """
+    sidecar.start()
+    sidecar.policy.write_text("nonsense")
+    until(lambda: sidecar.events("policy_unusable"))
+    sidecar.policy.write_text(POLICY.replace("5/minute", "6/minute"))
+    until(lambda: sidecar.events("policy_changed"))
+    sidecar.fed("--count", "400", "--step", "500000")
+    counts = sidecar.counts()
+    assert counts["free"]["match"] == 400
+    assert set(counts["not_judged"]) == {"cold"}

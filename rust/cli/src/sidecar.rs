@@ -71,6 +71,7 @@ pub fn sidecar(arguments: Sidecar) -> io::Result<ExitCode> {
     let options = Options {
         socket: arguments.socket.unwrap_or_else(|| directory.join(SOCKET)),
         directory,
+        policy: arguments.policy.clone(),
         build: crossfade_seam::BUILD.to_owned(),
         metrics: arguments.metrics,
         captures: Captures { keep, bytes: arguments.capture_bytes },

@@ -8,6 +8,7 @@ use crossfade_exchange::wire::{Account, RouteAccount};
 use crossfade_exchange::{Exchange, hash};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::judge::Case;
 use super::judged::Judged;
 use crate::evidence::{Source, Stay};
 
@@ -38,6 +39,8 @@ pub enum Arrival {
     Exchange(Box<Exchange>, OwnedSemaphorePermit),
     /// An account.
     Account(Account),
+    /// The policy has changed. It is of no process.
+    Case(Arc<Case>),
 }
 
 /// What the judges pass on.
@@ -79,6 +82,15 @@ impl Desk {
         let mixed = hash::hash(source.epoch, &source.worker.to_le_bytes());
         let judge = hash::part(mixed, self.judges.len() as u64) as usize;
         self.judges[judge].send(Arrived { source, what }).is_ok()
+    }
+
+    /// Tells every judge to go by another case.
+    pub fn change(&self, case: &Arc<Case>) {
+        let nobody = Source { worker: 0, epoch: 0 };
+        for judge in self.judges.iter() {
+            // One that is gone judges no more.
+            let _ = judge.send(Arrived { source: nobody, what: Arrival::Case(Arc::clone(case)) });
+        }
     }
 }
 

@@ -99,6 +99,10 @@ impl Judge {
 
     /// `false`: the one who counts is gone.
     fn take(&mut self, source: Source, what: Arrival) -> bool {
+        if let Arrival::Case(case) = what {
+            self.change(case);
+            return true;
+        }
         self.make_room(source);
         let lane = self.processes.entry(source).or_default();
         lane.seen = Some(Instant::now());
@@ -113,6 +117,8 @@ impl Judge {
                 lane.hear(&account);
                 Waiting { passed: Passed::Account(source, Box::new(account)), disputed: None }
             }
+            // Taken above.
+            Arrival::Case(_) => return true,
             Arrival::Exchange(exchange, room) => {
                 let waiting = self.judge(source, &exchange);
                 self.taken.take(exchange);
@@ -158,6 +164,15 @@ impl Judge {
                 Waiting { passed: Passed::Judged(Box::new(judged)), disputed: None }
             }
         }
+    }
+
+    /// Goes by another case. What was granted stays known where limits are counted as before.
+    fn change(&mut self, case: Arc<Case>) {
+        let (one, other) = (&self.case.policy, &case.policy);
+        if one.limits != other.limits || one.store != other.store {
+            self.processes.values_mut().for_each(|lane| lane.process = Process::default());
+        }
+        self.case = case;
     }
 
     /// When the next dispute is over.

@@ -2,6 +2,8 @@
 //!
 //! Counters begin at zero with the process; the evidence does not. Routes are those of the policy, never paths.
 
+use std::sync::{PoisonError, RwLock};
+
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -28,7 +30,7 @@ pub const OTHER: &str = "(other)";
 pub struct Metrics {
     registry: Registry,
     /// Routes of the policy, so that nothing else becomes a label.
-    routes: Vec<String>,
+    routes: RwLock<Vec<String>>,
     comparisons: IntCounterVec,
     free: IntCounterVec,
     losses: IntCounterVec,
@@ -195,7 +197,7 @@ impl Metrics {
                 IntCounter::new("crossfade_slow_comparisons_total", "Exchanges that took too long to judge")
             ),
             saves: made!(r, IntCounter::new("crossfade_evidence_saves_total", "Times that evidence was written")),
-            routes: policy.routes.iter().map(|route| route.name.to_string()).collect(),
+            routes: RwLock::default(),
             registry,
         };
         let built = IntGaugeVec::new(
@@ -205,12 +207,15 @@ impl Metrics {
         metrics.registry.register(Box::new(built.clone()))?;
         built.with_label_values(&[env!("CARGO_PKG_VERSION"), build]).set(1);
         metrics.begin();
+        metrics.follow(policy);
         Ok(metrics)
     }
 
-    /// Makes the series of every route, so that a rate has a zero to begin at.
-    fn begin(&self) {
-        for route in &self.routes {
+    /// Makes the series of every route of `policy`, so that a rate has a zero to begin at.
+    pub fn follow(&self, policy: &Policy) {
+        let names: Vec<String> = policy.routes.iter().map(|route| route.name.to_string()).collect();
+        let known = std::mem::replace(&mut *self.routes.write().unwrap_or_else(PoisonError::into_inner), names.clone());
+        for route in names.iter().filter(|name| !known.contains(name)) {
             for verdict in Verdict::ALL {
                 self.comparisons.with_label_values(&[route.as_str(), verdict.name()]);
                 self.free.with_label_values(&[route.as_str(), verdict.name()]);
@@ -230,6 +235,9 @@ impl Metrics {
                 self.rollbacks.with_label_values(&[route.as_str(), cause]);
             }
         }
+    }
+
+    fn begin(&self) {
         for reason in ["garbage", "version", "silent", "other_user", "too_many"] {
             self.refused.with_label_values(&[reason]);
         }
@@ -242,7 +250,8 @@ impl Metrics {
     }
 
     fn route<'a>(&self, route: &'a str) -> &'a str {
-        if self.routes.iter().any(|known| known == route) { route } else { OTHER }
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        if routes.iter().any(|known| known == route) { route } else { OTHER }
     }
 
     /// One exchange, with both verdicts.

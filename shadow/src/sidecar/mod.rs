@@ -2,6 +2,7 @@
 //!
 //! | module | what it owns |
 //! |---|---|
+//! | `follow` | the policy file, when it changes |
 //! | `door`, `receive` | the lock, the socket, frames out of bytes |
 //! | `arrival` | what passes from step to step, and the one bound on it |
 //! | `judging`, `judge`, `judged` | the judges' threads, one exchange at a time, what they make of it |
@@ -18,6 +19,7 @@ mod capture;
 mod clock;
 mod counting;
 mod door;
+mod follow;
 mod http;
 mod judge;
 mod judged;
@@ -53,6 +55,7 @@ use arrival::{Desk, JUDGED};
 use clock::Clock;
 use counting::Counting;
 use door::Door;
+use follow::Follow;
 use judge::Case;
 use judging::Judge;
 use metrics::Metrics;
@@ -77,6 +80,8 @@ pub struct Options {
     pub directory: PathBuf,
     /// Where workers find it.
     pub socket: PathBuf,
+    /// The policy file, whose changes are followed.
+    pub policy: PathBuf,
     /// Digest of this build.
     pub build: String,
     /// Where metrics are served, if they are.
@@ -208,6 +213,7 @@ async fn serve(
     }
     let (close, closing) = watch::channel(false);
     let (alive, mut gone) = mpsc::channel(1);
+    let mut follow = Follow::new(options, desk.clone(), Arc::clone(&metrics));
     let reception = Reception::new(desk, metrics, user, closing, alive);
     let (mut door, listener) = Door::open(&options.socket)?;
     tokio::spawn(reception.clone().accept(listener));
@@ -220,6 +226,7 @@ async fn serve(
             // Without whoever counts nothing can be acknowledged: a panic there is a bug, and a restart goes on.
             _ = &mut done => return Err(Error::Other("the counting thread ended".to_owned())),
             _ = looks.tick() => {
+                follow.look();
                 if door.leads_here() {
                     continue;
                 }
@@ -237,7 +244,7 @@ async fn serve(
     tracing::info!(event = "stopping");
     door.close();
     let until = Instant::now() + DRAIN;
-    drop(reception);
+    drop((reception, follow));
     // Nobody listens any more if everybody is gone.
     let _ = close.send(true);
     let drained = timeout_at(until, done).await.is_ok() && timeout_at(until, gone.recv()).await.is_ok();
