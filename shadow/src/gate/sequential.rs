@@ -15,7 +15,7 @@ const BETTER: f64 = 10.0;
 const ROUNDING: f64 = 1e-9;
 
 /// A sum that starts again and again fires by chance sometimes. At twice the logarithm of 1 / α it takes four mismatches at
-/// once, and a candidate that is a tenth as often wrong fires about once in ten million comparisons.
+/// once, and a candidate that is a tenth as often wrong fires less than once in ten million comparisons.
 const DRIFT: f64 = 2.0;
 
 /// The test against one share of mismatches.
