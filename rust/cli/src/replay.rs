@@ -116,7 +116,7 @@ fn options(arguments: &Replay, losses: Vec<String>) -> Options {
 }
 
 /// The Python of the active virtual environment, else the one on the path.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     match std::env::var_os("VIRTUAL_ENV") {
         Some(environment) if !environment.is_empty() => Path::new(&environment).join("bin/python"),
         _ => PathBuf::from("python3"),

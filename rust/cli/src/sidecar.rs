@@ -4,12 +4,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use crossfade_shadow::control::Spec;
 use crossfade_shadow::gate::Gate;
 use crossfade_shadow::sidecar::{self, Captures, Keep, Options, SOCKET};
 
-use crate::{exit, inputs};
+use crate::{exit, inputs, replay};
+
+/// How long a control process may take to start, or for one request.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Arguments of `sidecar`.
 #[derive(Debug, Args)]
@@ -26,6 +31,12 @@ pub struct Sidecar {
     /// Serve /metrics, /healthz and /readyz there, for example 127.0.0.1:9464
     #[arg(long, value_name = "ADDR")]
     metrics: Option<SocketAddr>,
+    /// The control, as module:seam: run here for what the service did not run it for, and to see its own noise
+    #[arg(long, value_name = "MODULE:SEAM")]
+    control: Option<String>,
+    /// The Python that runs the control [default: the active virtual environment's, else python3]
+    #[arg(long, value_name = "EXE")]
+    python: Option<PathBuf>,
     /// What is stored of the exchanges, below captures in the state directory
     #[arg(long, value_enum, default_value_t)]
     capture: Kept,
@@ -68,7 +79,13 @@ pub fn sidecar(arguments: Sidecar) -> io::Result<ExitCode> {
         Kept::Redacted => Keep::Redacted,
         Kept::Raw => Keep::Raw,
     };
+    let control = arguments.control.map(|seam| Spec {
+        python: arguments.python.unwrap_or_else(replay::python),
+        seam,
+        patience: PATIENCE,
+    });
     let options = Options {
+        control,
         socket: arguments.socket.unwrap_or_else(|| directory.join(SOCKET)),
         directory,
         policy: arguments.policy.clone(),

@@ -3,7 +3,7 @@
 //! ```text
 //! feed --socket PATH --policy FILE --build DIGEST [--target "POST /api/things"] [--workers 2] [--rate 1000]
 //!      [--seconds 10 | --count N] [--keys 50] [--body BYTES] [--step MICROS] [--wrong ONE_IN] [--seeded ONE_IN]
-//!      [--dropped ONE_IN] [--silent-about-drops] [--watch PID] [--stage shadow] [--entered MICROS]
+//!      [--dropped ONE_IN] [--silent-about-drops] [--without-control] [--watch PID] [--stage shadow] [--entered MICROS]
 //! ```
 //!
 //! Each worker decides with the candidate over a memory of its own, so that both sides agree but where `--wrong` says

@@ -186,7 +186,7 @@ impl<'a> Worker<'a> {
                 body: Some(body.clone().into()),
                 ..Default::default()
             },
-            control: Some(control),
+            control: Some(control).filter(|_| !self.arguments.0.contains_key("without-control")),
             candidate: Some(Observation { nanos: 2_000, ..candidate }),
             build: self.arguments.text("build", ""),
             policy: route.digest.to_string(),

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::judge::Case;
 use super::judged::Judged;
+use super::reverse::Answers;
 use crate::evidence::{Source, Stay};
 
 /// Bytes of exchanges that were read and not judged yet: the largest one, or ten thousand usual ones, which take less than the
@@ -39,6 +40,8 @@ pub enum Arrival {
     Exchange(Box<Exchange>, OwnedSemaphorePermit),
     /// An account.
     Account(Account),
+    /// The control beside the sidecar has answered a question, told by its number.
+    Answered(u64, Box<Answers>),
     /// The policy has changed. It is of no process.
     Case(Arc<Case>),
 }

@@ -97,6 +97,53 @@ impl Case {
         settled
     }
 
+    /// Judges an exchange whose control was run beside the sidecar. It has counts of its own, so where a limit decided
+    /// nothing can be said.
+    pub fn reverse(&self, exchange: &Exchange, before: &Judged, control: Observation, today: &Day) -> Judged {
+        let mut exchange = exchange.clone();
+        exchange.control = Some(control);
+        let mut judged = Judged {
+            key: before.key,
+            most_of_a_key: before.most_of_a_key,
+            ..Judged::of(&exchange, before.stay.clone())
+        };
+        let Some(id) = self.policy.route_named(&exchange.route) else { return judged.unjudged(reason::OTHER_POLICY) };
+        let route = self.policy.route(id);
+        let Some(candidate) = &exchange.candidate else { return judged.unjudged(reason::NO_CANDIDATE) };
+        let control = exchange.control.as_ref();
+        judged.kind = control.map(name_of).unwrap_or_default();
+        // What it took here says nothing of what it takes there.
+        (judged.control, judged.seam) = (None, None);
+        if control.is_some_and(|control| refused(control).is_some()) || refused(candidate).is_some() {
+            return judged.unjudged(reason::COUNTED_ELSEWHERE);
+        }
+        let judgement = free(route, &exchange, candidate, today);
+        self.settle(route, &mut judged, &judgement, false, today);
+        judged.free = judgement.verdict;
+        judged
+    }
+
+    /// Where two answers of the control to one request differ.
+    pub fn noise(&self, exchange: &Exchange, answers: [&Observation; 2]) -> Vec<String> {
+        let Some(id) = self.policy.route_named(&exchange.route) else { return Vec::new() };
+        let differences = compare(self.policy.route(id), &exchange.request, answers[0], answers[1]);
+        differences.into_iter().map(|difference| difference.place).collect()
+    }
+
+    /// Sets the verdict that gates, and what of it is unexplained.
+    fn settle(&self, route: &Route, judged: &mut Judged, judgement: &Judgement, taught: bool, today: &Day) {
+        judged.gating = judgement.verdict;
+        judged.reason = judged.reason.or(judgement.reason.map(NotJudged::name));
+        let live = |index: usize| !expired(&route.known_differences[index], today);
+        if judgement.verdict == Verdict::Known {
+            let mut ids: Vec<usize> = judgement.known.iter().flatten().copied().filter(|&index| live(index)).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            judged.known = ids.into_iter().map(|index| route.known_differences[index].id.to_string()).collect();
+        }
+        judged.found = findings(judgement, &self.redactor, taught, live);
+    }
+
     #[expect(clippy::too_many_arguments)]
     fn both(
         &self,
@@ -137,16 +184,8 @@ impl Case {
                 (Judgement::without_comparison(Verdict::NotJudged, None), true)
             }
         };
-        judged.gating = judgement.verdict;
-        judged.reason = judged.reason.or(judgement.reason.map(NotJudged::name));
+        self.settle(route, &mut judged, &judgement, was_taught, today);
         let live = |index: usize| !expired(&route.known_differences[index], today);
-        if judgement.verdict == Verdict::Known {
-            let mut ids: Vec<usize> = judgement.known.iter().flatten().copied().filter(|&index| live(index)).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            judged.known = ids.into_iter().map(|index| route.known_differences[index].id.to_string()).collect();
-        }
-        judged.found = findings(&judgement, &self.redactor, was_taught, live);
         if was_taught {
             // What each side did by its own counts, beyond that.
             let of_free = findings(&free, &self.redactor, false, live);

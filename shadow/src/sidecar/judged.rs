@@ -19,6 +19,10 @@ pub mod reason {
     pub const COLD: &str = "cold";
     /// Requests of one key were under way together, so nobody knows whose hit came first.
     pub const IN_FLIGHT_TOGETHER: &str = "in_flight_together";
+    /// The control gives two answers to the same request in just these places.
+    pub const NOISE: &str = "noise";
+    /// A limit decided, and the control was run where the service's counts are not.
+    pub const COUNTED_ELSEWHERE: &str = "counted_elsewhere";
     /// The comparison panicked.
     pub const HARNESS_ERROR: &str = "harness_error";
 }
@@ -117,6 +121,15 @@ impl Judged {
         (self.gating, self.free) = (Verdict::NotJudged, Verdict::NotJudged);
         self.not_judged(reason);
         self
+    }
+
+    /// The control was given the request twice, and its answers differ in these places.
+    pub fn witness(&mut self, places: &[String]) {
+        self.witnessed = Some(!places.is_empty());
+        let only_there = self.found.iter().all(|finding| places.contains(&finding.place));
+        if self.gating == Verdict::Mismatch && !self.found.is_empty() && only_there {
+            self.not_judged(reason::NOISE);
+        }
     }
 
     /// The verdict that gates could not be given.

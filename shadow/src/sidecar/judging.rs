@@ -17,9 +17,10 @@ use super::judge::{Case, Settled};
 use super::judged::{Judged, reason};
 use super::metrics::Metrics;
 use super::process::{Interval, Process};
+use super::reverse::{Answers, Reverse};
 use crate::evidence::Source;
 use crate::known::Day;
-use crate::verdict::Verdict;
+use crate::verdict::{NotJudged, Verdict};
 
 /// The most that one comparison should take. It is not cut short: bodies and differences are bounded before it.
 const BUDGET: Duration = Duration::from_millis(20);
@@ -39,6 +40,9 @@ pub struct Judge {
     clock: Arc<Clock>,
     metrics: Arc<Metrics>,
     taken: Taken,
+    reverse: Reverse,
+    /// Number of the next question.
+    ticket: u64,
     onward: Onward,
     today: (u64, Day),
     scratch: Scratch,
@@ -57,6 +61,14 @@ struct Lane {
 struct Waiting {
     passed: Passed,
     disputed: Option<Dispute>,
+    asked: Option<Asked>,
+}
+
+/// A question to the control that is not answered yet.
+struct Asked {
+    ticket: u64,
+    exchange: Arc<Exchange>,
+    since: Instant,
 }
 
 struct Dispute {
@@ -69,9 +81,26 @@ struct Dispute {
 
 impl Judge {
     /// A judge who knows nobody yet.
-    pub fn new(case: Arc<Case>, clock: Arc<Clock>, metrics: Arc<Metrics>, taken: Taken, onward: Onward) -> Self {
+    pub fn new(
+        case: Arc<Case>,
+        clock: Arc<Clock>,
+        metrics: Arc<Metrics>,
+        (taken, reverse): (Taken, Reverse),
+        onward: Onward,
+    ) -> Self {
         let today = (0, Day::of_micros(0));
-        Self { case, clock, metrics, taken, onward, today, scratch: Scratch::new(), processes: HashMap::new() }
+        Self {
+            case,
+            clock,
+            metrics,
+            taken,
+            reverse,
+            ticket: 0,
+            onward,
+            today,
+            scratch: Scratch::new(),
+            processes: HashMap::new(),
+        }
     }
 
     /// Judges until nobody can say anything any more, then settles what waits.
@@ -110,17 +139,23 @@ impl Judge {
             Arrival::Joined(heard) => {
                 // The connection before it has broken, perhaps with something on its way.
                 lane.give_up(reason::COLD);
-                Waiting { passed: Passed::Joined(source, heard), disputed: None }
+                Waiting { passed: Passed::Joined(source, heard), disputed: None, asked: None }
             }
             Arrival::Account(account) => {
                 lane.process.miss(&self.case.policy, &account, clock::real());
                 lane.hear(&account);
-                Waiting { passed: Passed::Account(source, Box::new(account)), disputed: None }
+                Waiting { passed: Passed::Account(source, Box::new(account)), disputed: None, asked: None }
+            }
+            Arrival::Answered(ticket, answers) => {
+                let Self { case, today, .. } = self;
+                lane.answered(ticket, *answers, case, &today.1);
+                return lane.pass_on(&self.onward, Instant::now());
             }
             // Taken above.
             Arrival::Case(_) => return true,
             Arrival::Exchange(exchange, room) => {
-                let waiting = self.judge(source, &exchange);
+                let mut waiting = self.judge(source, &exchange);
+                waiting.asked = self.ask(source, &waiting, &exchange);
                 self.taken.take(exchange);
                 drop(room);
                 waiting
@@ -150,9 +185,9 @@ impl Judge {
         let dispute =
             |interval| Dispute { interval, route: exchange.route.clone(), since: Instant::now(), accounted: false };
         match judged {
-            Ok(Settled::Now(judged)) => Waiting { passed: Passed::Judged(judged), disputed: None },
+            Ok(Settled::Now(judged)) => Waiting { passed: Passed::Judged(judged), disputed: None, asked: None },
             Ok(Settled::Disputed(judged)) => {
-                Waiting { passed: Passed::Judged(judged), disputed: Some(dispute(interval)) }
+                Waiting { passed: Passed::Judged(judged), disputed: Some(dispute(interval)), asked: None }
             }
             Err(_) => {
                 // What a panic left behind is not to be used again: what this process was granted is unknown now.
@@ -161,9 +196,22 @@ impl Judge {
                 self.metrics.trouble("judge");
                 tracing::error!(event = "comparison_panicked", route = exchange.route, sequence = exchange.sequence);
                 let judged = Judged::of(exchange, stay_of(exchange)).unjudged(reason::HARNESS_ERROR);
-                Waiting { passed: Passed::Judged(Box::new(judged)), disputed: None }
+                Waiting { passed: Passed::Judged(Box::new(judged)), disputed: None, asked: None }
             }
         }
+    }
+
+    /// Asks the control about an exchange, if it is to be asked.
+    fn ask(&mut self, source: Source, waiting: &Waiting, exchange: &Exchange) -> Option<Asked> {
+        let Passed::Judged(judged) = &waiting.passed else { return None };
+        let judgeable = judged.reason.is_none_or(|reason| reason == NotJudged::NoControl.name());
+        if !judgeable || !self.reverse.wants(judged.key, exchange) {
+            return None;
+        }
+        self.ticket += 1;
+        let exchange = Arc::new(exchange.clone());
+        let asked = self.reverse.ask(source, self.ticket, &exchange);
+        asked.then(|| Asked { ticket: self.ticket, exchange, since: Instant::now() })
     }
 
     /// Goes by another case. What was granted stays known where limits are counted as before.
@@ -177,8 +225,8 @@ impl Judge {
 
     /// When the next dispute is over.
     fn next_due(&self) -> Option<Duration> {
-        let disputes = self.processes.values().filter_map(|lane| lane.waiting.front()?.disputed.as_ref());
-        disputes.map(|dispute| dispute.due().saturating_duration_since(Instant::now())).min()
+        let dues = self.processes.values().filter_map(|lane| lane.waiting.front()?.due());
+        dues.map(|due| due.saturating_duration_since(Instant::now())).min()
     }
 
     fn settle(&mut self, now: Instant) -> bool {
@@ -221,6 +269,27 @@ impl Lane {
         }
     }
 
+    /// The control has answered.
+    fn answered(&mut self, ticket: u64, answers: Answers, case: &Case, today: &Day) {
+        let is_it = |waiting: &&mut Waiting| waiting.asked.as_ref().is_some_and(|asked| asked.ticket == ticket);
+        // One that has waited too long has been passed on.
+        let Some(waiting) = self.waiting.iter_mut().find(is_it) else { return };
+        let Some(asked) = waiting.asked.take() else { return };
+        let Passed::Judged(judged) = &mut waiting.passed else { return };
+        match answers {
+            [Some(control), None] if asked.exchange.control.is_none() => {
+                **judged = case.reverse(&asked.exchange, judged, control, today);
+            }
+            [Some(one), Some(other)] => {
+                judged.witness(&case.noise(&asked.exchange, [&one, &other]));
+                if judged.gating != Verdict::Mismatch {
+                    waiting.disputed = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Nobody will know any more.
     fn give_up(&mut self, reason: &'static str) {
         self.waiting
@@ -232,7 +301,7 @@ impl Lane {
     /// Passes on what need not wait; `false`: nobody takes it.
     fn pass_on(&mut self, onward: &Onward, now: Instant) -> bool {
         while let Some(first) = self.waiting.front() {
-            if first.disputed.as_ref().is_some_and(|dispute| dispute.due() > now) {
+            if first.due().is_some_and(|due| due > now) {
                 return true;
             }
             let passed = self.waiting.pop_front().map(|waiting| waiting.passed);
@@ -245,6 +314,12 @@ impl Lane {
 }
 
 impl Waiting {
+    /// Until when it waits, if it does.
+    fn due(&self) -> Option<Instant> {
+        let asked = self.asked.as_ref().map(|asked| asked.since + DISPUTE_MOST);
+        asked.max(self.disputed.as_ref().map(Dispute::due))
+    }
+
     /// It is no mismatch, nor anything else.
     fn withdraw(&mut self, reason: &'static str) {
         self.disputed = None;

@@ -20,6 +20,7 @@ use super::judged::{Judged, reason};
 use super::judging::Judge;
 use super::metrics::Metrics;
 use super::process::Process;
+use super::reverse;
 use crate::evidence::Source;
 use crate::known::Day;
 use crate::verdict::Verdict;
@@ -256,13 +257,11 @@ impl World {
 fn off_by_one_is_found() {
     for strategy in STRATEGIES {
         let mut world = World::whole(strategy);
-        world.control = policy(strategy, 3);
         let most = if strategy == "gcra" { 4 } else { 3 };
         let verdicts: Vec<Verdict> = (0..=most).map(|nth| world.hit(1, START + nth).gating).collect();
         assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Match), "{strategy}: {verdicts:?}");
         let mut exchange = world.exchange(1, START + 10, 0);
-        let forward = Outcome::Accepted(Default::default());
-        *outcome(&mut exchange.control) = forward;
+        *outcome(&mut exchange.control) = Outcome::Accepted(Default::default());
         let judged = world.judge(&exchange);
         assert_eq!(judged.gating, Verdict::Mismatch, "{strategy}");
         assert_eq!((judged.found[0].place.as_str(), judged.found[0].taught), ("outcome", true));
@@ -313,8 +312,8 @@ fn an_edge_is_an_edge() {
     // More than an edge can be: half a second.
     let mut world = World::whole("fixed-window");
     (0..4).for_each(|nth| _ = world.hit(1, START + nth));
-    let exchange = world.exchange(1, START + 10 * SECOND - 400_000, 500_000);
-    assert_eq!(world.judge(&exchange).gating, Verdict::Mismatch);
+    let late = world.exchange(1, START + 10 * SECOND - 400_000, 500_000);
+    assert_eq!(world.judge(&late).gating, Verdict::Mismatch);
 }
 
 /// Hands everything to a judge's thread and gives what it passes on, by verdict and reason.
@@ -322,8 +321,9 @@ fn through(case: Case, arrivals: Vec<Arrival>) -> Vec<(Verdict, Option<&'static 
     let metrics = Arc::new(Metrics::new(&case.policy, BUILD).expect("metrics"));
     let keep = Captures { keep: Keep::None, bytes: 0 };
     let (taken, _) = capture::open(Path::new(""), &keep, BUILD, &metrics, &Arc::default()).expect("no capture");
+    let (reverse, _) = reverse::open(None, &metrics, &Arc::default());
     let (onward, passed) = sync_channel(arrivals.len() + 1);
-    let judge = Judge::new(Arc::new(case), Arc::default(), metrics, taken, onward);
+    let judge = Judge::new(Arc::new(case), Arc::default(), metrics, (taken, reverse), onward);
     let (way, arrive) = channel();
     for what in arrivals {
         way.send(Arrived { source: Source { worker: 1, epoch: 1 }, what }).expect("a judge");
@@ -368,6 +368,20 @@ fn a_dispute_waits_for_what_explains_it() {
         let verdicts = through(case, arrivals.collect());
         assert_eq!(verdicts[2], (Verdict::Match, None), "{verdicts:?}");
         assert_eq!(verdicts[3], expected, "{verdicts:?}");
+    }
+}
+
+/// A mismatch that lies only where the control answers in two ways is the control's own noise; one that does not is none.
+#[test]
+fn noise_is_no_mismatch() {
+    for (places, expected) in [(vec!["outcome"], Some(reason::NOISE)), (vec!["path"], None), (vec![], None)] {
+        let mut world = World::whole("moving-window");
+        let mut exchange = world.exchange(1, START, 0);
+        *outcome(&mut exchange.candidate) = Outcome::Invalid { code: "x".to_owned(), field: None };
+        let mut judged = world.judge(&exchange);
+        let places: Vec<String> = places.into_iter().map(str::to_owned).collect();
+        judged.witness(&places);
+        assert_eq!((judged.reason, judged.witnessed), (expected, Some(!places.is_empty())));
     }
 }
 

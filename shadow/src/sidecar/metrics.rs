@@ -244,7 +244,7 @@ impl Metrics {
         for became in ["stored", "behind", "failed"] {
             self.captured.with_label_values(&[became]);
         }
-        for what in ["save", "judge", "capture", "stage_file", "policy"] {
+        for what in ["save", "judge", "capture", "stage_file", "policy", "control", "control_behind"] {
             self.trouble.with_label_values(&[what]);
         }
     }

@@ -8,6 +8,7 @@
 //! | `judging`, `judge`, `judged` | the judges' threads, one exchange at a time, what they make of it |
 //! | `process`, `teach`, `whole` | what is known of a process: what its control has granted, and whether that is everything |
 //! | `counting`, `tally` | the one owner of the evidence |
+//! | `reverse` | the control beside the sidecar |
 //! | `capture` | what is stored of exchanges |
 //! | `metrics`, `http`, `voice`, `clock` | what others see of it |
 //!
@@ -29,6 +30,7 @@ mod laws;
 mod metrics;
 mod process;
 mod receive;
+mod reverse;
 mod tally;
 mod teach;
 mod voice;
@@ -37,9 +39,9 @@ mod whole;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -62,6 +64,7 @@ use metrics::Metrics;
 use receive::Reception;
 use tally::Tally;
 
+use crate::control::Spec;
 use crate::evidence::{Book, BookError, FILE};
 
 /// Name of the socket in the sidecar's directory.
@@ -88,6 +91,8 @@ pub struct Options {
     pub metrics: Option<SocketAddr>,
     /// What is stored of exchanges.
     pub captures: Captures,
+    /// How to run the control here, if it is to be.
+    pub control: Option<Spec>,
     /// Show clients' values in groups and logs.
     pub show_values: bool,
     /// Seconds to add to the clock are in this file.
@@ -155,6 +160,8 @@ pub fn run(policy: Policy, options: Options, turn: Box<dyn Turn>) -> Result<(), 
     let (taken, capture) = capture::open(&options.directory, &options.captures, &options.build, &metrics, &full)
         .map_err(|error| Error::at(&options.directory.join(capture::FOLDER), error))?;
 
+    let ways_back = Arc::new(Mutex::new(None));
+    let (reverse, controls) = reverse::open(options.control.clone(), &metrics, &ways_back);
     let case = Arc::new(Case::new(policy, options.build.clone(), options.show_values));
     let (onward, passed) = sync_channel(JUDGED);
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -163,11 +170,17 @@ pub fn run(policy: Policy, options: Options, turn: Box<dyn Turn>) -> Result<(), 
     for _ in 0..judges {
         let (way, arrivals) = channel();
         ways.push(way);
-        let judge =
-            Judge::new(Arc::clone(&case), Arc::clone(&clock), Arc::clone(&metrics), taken.clone(), onward.clone());
+        let judge = Judge::new(
+            Arc::clone(&case),
+            Arc::clone(&clock),
+            Arc::clone(&metrics),
+            (taken.clone(), reverse.clone()),
+            onward.clone(),
+        );
         spawn("judge", move || judge.work(&arrivals))?;
     }
-    drop((onward, taken));
+    drop((onward, taken, reverse));
+    controls.map(|controls| spawn("control", move || controls.work())).transpose()?;
     let stored = capture.map(|capture| spawn("capture", move || capture.work())).transpose()?;
     let parts = (Tally::new(evidence), book);
     let counting = Counting::new(parts, options.directory.clone(), clock, Arc::clone(&metrics), turn, full);
@@ -178,7 +191,9 @@ pub fn run(policy: Policy, options: Options, turn: Box<dyn Turn>) -> Result<(), 
     })?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::other)?;
-    let outcome = runtime.block_on(serve(&options, Desk::new(ways), metrics, done));
+    let desk = Desk::new(ways);
+    *ways_back.lock().unwrap_or_else(PoisonError::into_inner) = Some(desk.clone());
+    let outcome = runtime.block_on(serve(&options, desk, metrics, &ways_back, done));
     if outcome.is_ok()
         && let Some(stored) = stored
     {
@@ -200,6 +215,7 @@ async fn serve(
     options: &Options,
     desk: Desk,
     metrics: Arc<Metrics>,
+    ways_back: &Mutex<Option<Desk>>,
     mut done: oneshot::Receiver<()>,
 ) -> Result<(), Error> {
     let mut ends = signal(SignalKind::terminate()).map_err(Error::other)?;
@@ -245,6 +261,7 @@ async fn serve(
     door.close();
     let until = Instant::now() + DRAIN;
     drop((reception, follow));
+    *ways_back.lock().unwrap_or_else(PoisonError::into_inner) = None;
     // Nobody listens any more if everybody is gone.
     let _ = close.send(true);
     let drained = timeout_at(until, done).await.is_ok() && timeout_at(until, gone.recv()).await.is_ok();
