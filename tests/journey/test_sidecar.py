@@ -11,150 +11,25 @@ import os
 import resource
 import signal
 import socket
-import sqlite3
 import stat
 import struct
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from built import example
-
-POLICY = """
-version = 1
-
-[limits.clients]
-key = ["client"]
-rate = "5/minute"
-strategy = "moving-window"
-
-[[route]]
-name = "things"
-match = "POST /things"
-limits = ["clients"]
-
-[route.json]
-max_bytes = "64KiB"
-"""
-
-FAKE = Path(__file__).parent / "fixtures" / "fake_control.py"
-"""A control worker that needs no service; it has a control for the route `free`."""
-
-FREE = """
-[[route]]
-name = "free"
-match = "POST /free"
-
-[route.json]
-max_bytes = "64KiB"
-"""
-
-WAITS = 20.0
-"""Seconds that anything may take on a busy machine."""
+from fed_sidecar import POLICY, WAITS, Sidecar, result_of, until
 
 SECOND = 1_000_000
 
 
-def until(true: Callable[[], Any]) -> Any:
-    """What `true` gives as soon as it gives something."""
-    end = time.monotonic() + WAITS
-    while time.monotonic() < end:
-        if found := true():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("nothing came of it")
-
-
-class Sidecar:
-    """A sidecar over a directory of its own, and the feed that speaks to it."""
-
-    def __init__(self, binary: Path, home: Path) -> None:
-        self.binary, self.home = binary, home
-        self.policy = home / "crossfade.toml"
-        self.policy.write_text(POLICY)
-        self.state = home / "state"
-        self.socket = self.state / "sidecar.sock"
-        self.log = home / "log"
-        version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
-        self.build = version.split("build ")[1].strip(" )\n")
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def command(self, *options: str) -> list[str]:
-        return [str(self.binary), "sidecar", "--policy", str(self.policy), "--dir", str(self.state), *options]
-
-    def start(self, *options: str, before: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
-        begun = self.events("started")
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command(*options), stderr=log, preexec_fn=before)
-        until(lambda: len(self.events("started")) > len(begun) or self.process.poll() is not None)
-        assert self.process.poll() is None, self.log.read_text()
-        return self.process
-
-    def end(self, how: int = signal.SIGTERM) -> int:
-        assert self.process
-        self.process.send_signal(how)
-        code, self.process = self.process.wait(WAITS), None
-        return code
-
-    def events(self, name: str) -> list[dict[str, Any]]:
-        if not self.log.exists():
-            return []
-        lines = (line for line in self.log.read_text().splitlines() if line.startswith("{"))
-        return [event for event in map(json.loads, lines) if event.get("event") == name]
-
-    def feed(self, *options: str, **popen: Any) -> subprocess.Popen[str]:
-        command = [example("crossfade-shadow", "feed"), "--socket", self.socket, "--policy", self.policy]
-        command += ["--build", self.build, "--target", "POST /things", *options]
-        return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True, **popen)
-
-    def fed(self, *options: str) -> dict[str, Any]:
-        return result_of(self.feed(*options))
-
-    def rows(self, query: str) -> list[Any]:
-        with sqlite3.connect(self.state / "evidence.sqlite") as book:
-            return book.execute(query).fetchall()
-
-    def received(self) -> int:
-        """Exchanges that are written down."""
-        found: int = self.rows("select coalesce(sum(exchanges), 0) from received")[0][0]
-        return found
-
-    def counts(self) -> dict[str, Any]:
-        """The counts of all processes and stays, where they are numbers."""
-        sums: dict[str, Any] = {}
-        for (text,) in self.rows("select counts from counts"):
-            add(sums, json.loads(text))
-        return sums
-
-
-def add(sums: dict[str, Any], more: dict[str, Any]) -> None:
-    for name, value in more.items():
-        if isinstance(value, dict):
-            add(sums.setdefault(name, {}), value)
-        else:
-            sums[name] = sums.get(name, 0) + value
-
-
-def result_of(feed: subprocess.Popen[str]) -> dict[str, Any]:
-    out, _ = feed.communicate(timeout=60)
-    assert feed.returncode == 0
-    found: dict[str, Any] = json.loads(out)
-    return found
-
-
 @pytest.fixture
 def sidecar(binary: Path, tmp_path: Path) -> Iterator[Sidecar]:
-    sidecar = Sidecar(binary, tmp_path)
-    yield sidecar
-    if sidecar.process:
-        sidecar.process.send_signal(signal.SIGCONT)
-        sidecar.process.kill()
-        sidecar.process.wait()
+    with Sidecar(binary, tmp_path) as sidecar:
+        yield sidecar
 
 
 def test_every_exchange_ends_once(sidecar: Sidecar) -> None:
@@ -435,63 +310,3 @@ def test_a_changed_policy_is_followed(sidecar: Sidecar) -> None:
     counts = sidecar.counts()
     assert counts["free"]["match"] == 400
     assert set(counts["not_judged"]) == {"cold"}
-
-
-def test_the_control_runs_here_where_the_service_does_not_run_it(sidecar: Sidecar) -> None:
-    """
-    In `live`, an exchange without a control is compared with the control beside the sidecar; else it is not judged.
-    """
-    sidecar.policy.write_text(POLICY + FREE)
-    live = ["--count", "200", "--workers", "1", "--stage", "live", "--without-control", "--target", "POST /free"]
-    sidecar.start()
-    sidecar.fed(*live)
-    assert sidecar.end() == 0
-    assert sidecar.counts()["not_judged"] == {"no_control": 200}
-    sidecar.start("--control", "fake:honest", "--python", str(FAKE))
-    fed = sidecar.fed(*live, "--wrong", "20", "--rate", "100")
-    assert (fed["unanswered"], fed["wrong"]) == (0, 10)
-    assert sidecar.end() == 0
-    counts = sidecar.counts()
-    assert counts["not_judged"] == {"no_control": 200}
-    assert (counts["verdicts"]["match"], counts["verdicts"]["mismatch"]) == (190, 10)
-
-
-def test_a_control_that_dies_is_started_again(sidecar: Sidecar) -> None:
-    """
-    What it does not answer is not judged, nothing is lost, and it is started again.
-    """
-    sidecar.policy.write_text(POLICY + FREE)
-    sidecar.start("--control", "fake:dies", "--python", str(FAKE))
-    fed = sidecar.fed(
-        "--seconds",
-        "4",
-        "--workers",
-        "1",
-        "--stage",
-        "live",
-        "--without-control",
-        "--target",
-        "POST /free",
-        "--rate",
-        "50",
-    )
-    assert fed["unanswered"] == 0
-    assert len(sidecar.events("control_started")) >= 2
-    assert sidecar.end() == 0
-    counts = sidecar.counts()
-    assert sum(counts["verdicts"].values()) == fed["sent"]
-    assert counts["verdicts"]["match"] >= 8
-    assert counts["not_judged"]["no_control"] == fed["sent"] - counts["verdicts"]["match"]
-
-
-def test_a_sample_of_keys_is_asked_twice(sidecar: Sidecar) -> None:
-    """
-    One key in a hundred is a witness: its requests are given to the control twice, to see whether it answers alike.
-    """
-    sidecar.policy.write_text(POLICY + FREE)
-    sidecar.start("--control", "fake:honest", "--python", str(FAKE))
-    sidecar.fed("--count", "2000", "--keys", "2000", "--rate", "1000", "--target", "POST /free")
-    assert sidecar.end() == 0
-    counts = sidecar.counts()
-    assert 0 < counts["witnessed"] < 100
-    assert (counts["noisy"], counts["verdicts"]["match"]) == (0, 2_000)
