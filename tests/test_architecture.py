@@ -77,7 +77,7 @@ def test_the_extension_stays_slim() -> None:
     """
     What a service loads brings no runtime, no command line and no proof with it.
     """
-    heavy = {"tokio", "clap", "crossfade-shadow", "crossfade-cli", "zstd", "tracing", "prometheus"}
+    heavy = {"tokio", "hyper", "rusqlite", "zstd", "clap", "tracing", "prometheus", "crossfade-shadow", "crossfade-cli"}
 
     # Asked of this package alone: in the whole workspace the binary switches features on.
     command = ["cargo", "tree", "-p", "crossfade-py", "-e", "normal", "--prefix", "none", "--format", "{p}", "--locked"]
