@@ -1,12 +1,11 @@
 //! What the candidate decided, copied out of the scratch so that it outlives the next request of the thread.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use crossfade_core::policy::Route;
-use crossfade_core::{Outcome, Policy, Scratch};
+use crossfade_core::{Outcome, Scratch};
 use crossfade_exchange::{self as exchange, Forward, Observation};
 use crossfade_seam::account::Ticket;
-use crossfade_seam::engine::{Answer, Place};
+use crossfade_seam::engine::{Answer, Engine, Place};
 use crossfade_seam::permit::Permit;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -19,11 +18,11 @@ type Pair<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 /// What the candidate made of one request. Immutable.
 #[pyclass(module = "crossfade._core", frozen)]
 pub struct Decision {
-    pub observation: Observation,
-    pub route: String,
-    pub stage: &'static str,
-    pub entered: u64,
-    pub policy: String,
+    /// Shared with its exchange.
+    pub observation: Arc<Observation>,
+    /// By which it was made.
+    pub engine: Arc<Engine>,
+    pub place: Place,
     pub candidate_answers: bool,
     told: Told,
     permit: Mutex<Option<Permit>>,
@@ -33,29 +32,28 @@ pub struct Decision {
 impl Decision {
     /// Copies an answer out of `scratch`.
     pub fn copy(
-        policy: &Policy,
-        route: &Route,
+        engine: Arc<Engine>,
         place: Place,
         answer: Answer,
         candidate_answers: bool,
         nanos: u64,
         scratch: &Scratch,
     ) -> Self {
+        let policy = &engine.policy;
+        let route = policy.route(place.route);
         let observation = match answer {
             Answer::Decided(outcome) => exchange::observe(policy, route, Ok(outcome), scratch),
             Answer::Unsupported(unsupported) => exchange::observe(policy, route, Err(unsupported), scratch),
             Answer::Refused(reason) => exchange::observe(policy, route, Ok(Outcome::Invalid(reason)), scratch),
             Answer::Failed => Observation { failed: Some(crate::guard::message()), ..Observation::default() },
         };
-        let observation = Observation { nanos, ..observation };
+        let told = Told::of(policy, route, answer, candidate_answers, scratch);
         Self {
-            observation,
-            route: route.name.to_string(),
-            stage: place.stage.word(),
-            entered: place.entered,
-            policy: route.digest.to_string(),
+            observation: Arc::new(Observation { nanos, ..observation }),
+            engine,
+            place,
             candidate_answers,
-            told: Told::of(policy, route, answer, candidate_answers, scratch),
+            told,
             permit: Mutex::default(),
             ticket: Mutex::default(),
         }
@@ -63,7 +61,8 @@ impl Decision {
 
     /// Says nothing of when a retry can succeed.
     pub fn hide_retry(&mut self) {
-        if let Some(exchange::Outcome::Limited { retry_after, .. }) = &mut self.observation.outcome {
+        if let Some(exchange::Outcome::Limited { retry_after, .. }) = &mut Arc::make_mut(&mut self.observation).outcome
+        {
             *retry_after = None;
         }
     }
@@ -182,7 +181,7 @@ impl Decision {
     /// Why the request is invalid or unsupported, or the message of a failure; None when accepted or limited.
     #[getter]
     fn code(&self) -> Option<&str> {
-        match &self.observation {
+        match &*self.observation {
             Observation { outcome: Some(exchange::Outcome::Invalid { code, .. }), .. } => Some(code),
             Observation { unsupported: Some(code), .. } => Some(code),
             Observation { failed: Some(message), .. } => Some(message),

@@ -23,7 +23,7 @@ use crate::guard::{self, guarded};
 use crate::handover;
 use crate::observed;
 use crate::pending::{Noted, Pending};
-use crate::recording;
+use crate::recording::{self, Taken};
 use crate::scope::{self, Parts};
 use crate::status;
 use crate::work::{Work, code};
@@ -263,11 +263,13 @@ impl NativeSeam {
         // Python code can run in here.
         let taken = guarded(|| {
             let control = control.map(observed::observation).transpose().ok()?;
-            let request = Parts::of(scope)?.with_request(&[], |request| scope::record(request, body, body_bytes))?;
-            Some((request, control))
+            Some(Taken { parts: Parts::of(scope)?, body, body_bytes, now, control })
         });
         self.with("record", false, |process, engine| {
-            recording::record(process, engine, scope::place(engine, scope), now, taken.flatten(), decision)
+            // A decision knows where it stands; only the capture counts by what is so now.
+            let asks = decision.is_none() || process.emitter.is_some();
+            let place = if asks { scope::place(engine, scope) } else { None };
+            recording::record(process, engine, place, taken.flatten(), decision)
         })
     }
 

@@ -1,55 +1,66 @@
-//! One exchange as it is recorded, for each that wants it.
+//! One exchange as it is handed over, for each that wants it.
 
+use std::sync::Arc;
+
+use crossfade_exchange::Observation;
 use crossfade_exchange::stage::Stage;
 use crossfade_exchange::wire::Dropped;
-use crossfade_exchange::{Exchange, Observation, Request, record};
 use crossfade_seam::account::Ticket;
+use crossfade_seam::emitted::{Emitted, Known};
 use crossfade_seam::engine::{Engine, Place, clock_micros};
 use crossfade_seam::process::Process;
 
 use crate::decision::Decision;
+use crate::scope::Parts;
 
-/// Gives an exchange to the capture and to the sidecar. `taken`: the request and what the control did; `None`: they cannot
-/// be read. `place`: where a request stands that nothing was decided of.
+/// A request that was read, and what the control did.
+pub struct Taken<'py, 'b> {
+    pub parts: Parts<'py>,
+    /// `None` where it is not kept.
+    pub body: Option<&'b [u8]>,
+    pub body_bytes: u64,
+    pub now: u64,
+    pub control: Option<Observation>,
+}
+
+/// Gives an exchange to the capture and to the sidecar. `taken`: `None` where that cannot be read. `place`: where a request stands that nothing was decided of.
 pub fn record(
     process: &Process,
     engine: &Engine,
     place: Option<Place>,
-    now: u64,
-    taken: Option<(Request, Option<Observation>)>,
+    taken: Option<Taken<'_, '_>>,
     decision: Option<&Decision>,
 ) -> bool {
     let ticket = decision.and_then(Decision::ticket);
-    let Some((request, control)) = taken else {
+    let Some(emitted) = taken.and_then(|taken| emitted(process, engine, place, taken, decision)) else {
         if let Some(ticket) = ticket {
             ticket.drop_for(Dropped::Unreadable);
         }
         count(process, engine, place, false);
         return false;
     };
-    let exchange = exchange(process, engine, place, now, request, control, decision);
     match (ticket, &process.emitter) {
         (None, None) => false,
         (Some(ticket), None) => {
-            offer(process, exchange, ticket);
+            offer(process, emitted, ticket);
             true
         }
         (ticket, Some(emitter)) => {
             if let Some(ticket) = ticket {
-                offer(process, exchange.clone(), ticket);
+                offer(process, emitted.clone(), ticket);
             }
-            let queued = emitter.emit(exchange);
+            let queued = emitter.emit(emitted);
             count(process, engine, place, queued);
             queued
         }
     }
 }
 
-fn offer(process: &Process, exchange: Exchange, mut ticket: Ticket) {
-    if let Some(charges) = exchange.control.as_ref().and_then(|control| control.charges.as_ref()) {
+fn offer(process: &Process, emitted: Emitted, mut ticket: Ticket) {
+    if let Some(charges) = emitted.control().and_then(|control| control.charges.as_ref()) {
         ticket.keys.join(charges);
     }
-    process.stream.offer(exchange, ticket);
+    process.stream.offer(emitted, ticket);
 }
 
 /// Counts what the capture got, or did not.
@@ -63,46 +74,37 @@ fn count(process: &Process, engine: &Engine, place: Option<Place>, queued: bool)
     }
 }
 
-fn exchange(
+/// `None`: the request is not of the shape that ASGI describes.
+fn emitted(
     process: &Process,
     engine: &Engine,
     place: Option<Place>,
-    now: u64,
-    request: Request,
-    control: Option<Observation>,
+    taken: Taken<'_, '_>,
     decision: Option<&Decision>,
-) -> Exchange {
+) -> Option<Emitted> {
+    let Taken { parts, body, body_bytes, now, control } = taken;
+    let (engine, place) = decision.map_or((engine, place), |decision| (&*decision.engine, Some(decision.place)));
     let route = place.map(|place| engine.policy.route(place.route));
-    let named = match decision {
-        Some(Decision { route, stage, entered, policy, candidate_answers, .. }) => Exchange {
-            route: route.clone(),
-            stage: (*stage).to_owned(),
-            entered: *entered,
-            policy: policy.clone(),
-            authoritative: if *candidate_answers { "candidate" } else { "control" }.to_owned(),
-            ..Exchange::default()
-        },
-        None => Exchange {
-            route: route.map_or_else(String::new, |route| route.name.to_string()),
-            stage: place.map_or(Stage::Off, |place| place.stage).word().to_owned(),
-            entered: place.map_or(0, |place| place.entered),
-            policy: route.map_or_else(String::new, |route| route.digest.to_string()),
-            authoritative: "control".to_owned(),
-            ..Exchange::default()
-        },
-    };
-    Exchange {
-        version: record::VERSION,
+    let candidate_answers = decision.is_some_and(|decision| decision.candidate_answers);
+    let known = Known {
+        route: route.map_or("", |route| &route.name),
+        policy: route.map_or("", |route| &route.digest),
+        control_digest: &process.control(),
+        stage: place.map_or(Stage::Off, |place| place.stage).word(),
+        authoritative: if candidate_answers { "candidate" } else { "control" },
+        entered: place.map_or(0, |place| place.entered),
         received_at: now,
-        worker: u64::from(std::process::id()),
+        worker: process.worker,
         epoch: process.epoch,
-        sequence: process.next_sequence(),
         elapsed: clock_micros().saturating_sub(now).saturating_mul(1_000),
-        request,
-        control,
-        candidate: decision.map(|decision| decision.observation.clone()),
-        build: crossfade_seam::BUILD.to_owned(),
-        control_digest: process.control(),
-        ..named
-    }
+        body_bytes,
+        keeps_body: body.is_some(),
+        ..Known::default()
+    };
+    let candidate = decision.map(|decision| Arc::clone(&decision.observation));
+    parts.with_request(body.unwrap_or_default(), |request| {
+        // Only what can be handed over takes a place.
+        let known = Known { sequence: process.next_sequence(), ..known };
+        Emitted::new(known, request, control, candidate)
+    })
 }

@@ -1,7 +1,6 @@
 //! An ASGI HTTP scope as a borrowed request: no byte is copied, and nothing that Python's collector tracks is made.
 
 use crossfade_core::Request;
-use crossfade_exchange as exchange;
 use crossfade_seam::engine::{Engine, Place};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -79,9 +78,8 @@ impl<'py> Parts<'py> {
     pub fn with_request<T>(&self, body: &[u8], f: impl FnOnce(&Request<'_>) -> T) -> Option<T> {
         let mut headers: SmallVec<[(&[u8], &[u8]); INLINE]> = SmallVec::with_capacity(self.headers.len());
         for pair in &self.headers {
-            let name = pair.get_borrowed_item(0).ok()?.extract().ok()?;
-            let value = pair.get_borrowed_item(1).ok()?.extract().ok()?;
-            headers.push((name, value));
+            let [name, value, ..] = pair.as_slice() else { return None };
+            headers.push((name.cast::<PyBytes>().ok()?.as_bytes(), value.cast::<PyBytes>().ok()?.as_bytes()));
         }
         let given: SmallVec<[(&str, &str); 4]> = self.given.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let request = Request {
@@ -105,19 +103,5 @@ fn as_tuple(pair: Bound<'_, PyAny>) -> Option<Bound<'_, PyTuple>> {
         Ok(tuple) => Some(tuple),
         // ASGI says "iterable of pairs", and some servers make lists.
         Err(error) => error.into_inner().cast_into::<PyList>().ok().map(|list| list.to_tuple()),
-    }
-}
-
-/// The request as it is stored. `body`: `None` where it is not kept.
-pub fn record(request: &Request<'_>, body: Option<&[u8]>, body_bytes: u64) -> exchange::Request {
-    exchange::Request {
-        method: request.method.to_vec(),
-        raw_path: request.raw_path.to_vec(),
-        query: request.query.to_vec(),
-        headers: request.headers.iter().map(|(n, v)| (n.to_vec().into(), v.to_vec().into())).collect(),
-        peer: request.peer.map(str::to_owned),
-        body: body.map(|body| body.to_vec().into()),
-        body_bytes,
-        given: request.given.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect(),
     }
 }

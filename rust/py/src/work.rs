@@ -232,15 +232,7 @@ impl Work {
     /// The last decision, copied out and forgotten.
     pub fn decision(&mut self) -> Option<Decision> {
         let Last { engine, place, answer, settled, nanos, hides_retry, permit, ticket } = self.last.take()?;
-        let mut decision = Decision::copy(
-            &engine.policy,
-            engine.policy.route(place.route),
-            place,
-            answer,
-            settled.candidate_answers,
-            nanos,
-            &self.scratch,
-        );
+        let mut decision = Decision::copy(engine, place, answer, settled.candidate_answers, nanos, &self.scratch);
         if hides_retry {
             decision.hide_retry();
         }

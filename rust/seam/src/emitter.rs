@@ -13,12 +13,11 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossfade_exchange::Exchange;
 use crossfade_exchange::redact::Redactor;
 use crossfade_exchange::segment::Writer;
 
+use crate::emitted::Emitted;
 use crate::engine::clock_micros;
-use crate::weight::weight;
 
 /// Exchanges that may wait: at 10,000 a second 0.4 s of a stalled disk.
 const QUEUE: usize = 4_096;
@@ -41,7 +40,7 @@ pub struct Emitter {
 }
 
 enum Message {
-    Exchange(Box<Exchange>, usize),
+    Exchange(Box<Emitted>, usize),
     Flush(SyncSender<()>),
 }
 
@@ -72,8 +71,8 @@ impl Emitter {
     }
 
     /// Queues one exchange; `false`: there was no room, or the capture has stopped.
-    pub fn emit(&self, exchange: Exchange) -> bool {
-        let bytes = weight(&exchange);
+    pub fn emit(&self, exchange: Emitted) -> bool {
+        let bytes = exchange.weight();
         if self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes > QUEUE_BYTES
             || self.queue.try_send(Message::Exchange(Box::new(exchange), bytes)).is_err()
         {
@@ -119,8 +118,9 @@ fn write(directory: &Path, queue: &Receiver<Message>, waiting: &AtomicUsize) -> 
             None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match message {
-            Ok(Message::Exchange(mut exchange, bytes)) => {
+            Ok(Message::Exchange(emitted, bytes)) => {
                 waiting.fetch_sub(bytes, Ordering::Relaxed);
+                let mut exchange = emitted.record();
                 redactor.redact(&mut exchange);
                 let open = match &mut writer {
                     Some(writer) => writer,

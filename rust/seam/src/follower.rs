@@ -64,7 +64,7 @@ fn announce(process: &Process, paths: &Paths, last: &mut Option<(Worker, Instant
     let (generation, held) = process.followed();
     let errors = process.stage_errors.get() + process.policy_errors.get();
     let (pid, build, store) = (std::process::id(), crate::BUILD.to_owned(), process.note_store());
-    let (pinned, control) = (process.engine().pins(), process.control());
+    let (pinned, control) = (process.engine().pins(), process.control().to_string());
     let worker = Worker { pid, generation, build, held, errors, store, pinned, control };
     let news = last.as_ref().is_none_or(|(said, at)| *said != worker || at.elapsed() >= workers::RENEWAL);
     // What cannot be written is said again at the next turn.

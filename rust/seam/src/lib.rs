@@ -14,6 +14,7 @@
 //! | [`limits`] | limits by hand: settling, looking, forgetting |
 //! | [`process`] | what belongs to one process |
 //! | [`counts`] | what happened, per route |
+//! | [`emitted`] | one exchange on its way to a thread that writes |
 //! | [`emitter`], [`stream`], [`follower`] | the three threads, started lazily after a fork |
 //! | [`account`] | what became of every exchange that a sidecar was to get |
 //! | [`news`] | what the log is to be told |
@@ -26,6 +27,7 @@ pub mod breaker;
 pub mod bucket;
 pub mod cap;
 pub mod counts;
+pub mod emitted;
 pub mod emitter;
 pub mod engine;
 mod fault;
@@ -44,7 +46,6 @@ pub mod stream;
 pub mod switch;
 pub mod table;
 pub mod tally;
-mod weight;
 
 pub use crossfade_store::fork;
 

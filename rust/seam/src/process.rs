@@ -25,6 +25,8 @@ use crate::stream::Stream;
 pub struct Process {
     /// Fork generation that it belongs to.
     pub generation: u64,
+    /// Its id: asked for once, as that is a system call.
+    pub worker: u64,
     /// When it was made, in microseconds since the epoch.
     pub epoch: u64,
     /// Polls that found a policy file which cannot be used.
@@ -81,6 +83,7 @@ impl Process {
         let epoch = clock_micros();
         Self {
             generation: fork::generation(),
+            worker: u64::from(std::process::id()),
             epoch,
             policy_errors: Count::default(),
             stage_errors: Count::default(),
@@ -131,8 +134,8 @@ impl Process {
     }
 
     /// What identifies the control; empty: not known yet.
-    pub fn control(&self) -> String {
-        String::clone(&self.control.load())
+    pub fn control(&self) -> arc_swap::Guard<Arc<String>> {
+        self.control.load()
     }
 
     /// Takes what identifies the control, and with it the stages that were set for it.

@@ -5,10 +5,12 @@ mod peer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crossfade_core::Request;
 use crossfade_exchange::hash::of_key;
 use crossfade_exchange::wire::{Dropped, RouteAccount, VERSION};
-use crossfade_exchange::{Exchange, Forward, Observation, Outcome, Request};
+use crossfade_exchange::{Forward, Observation, Outcome};
 use crossfade_seam::account::{Keys, Sums, Ticket};
+use crossfade_seam::emitted::{Emitted, Known};
 use crossfade_seam::stream::{BYTES, ITEMS, Stream};
 
 use peer::{Peer, Place, until};
@@ -36,10 +38,9 @@ impl Worker {
             self.sums.drop_for(Dropped::NoSidecar, &keys);
             return;
         }
-        let request = Request { body: Some(vec![0; body].into()), ..Request::default() };
-        let exchange = Exchange { route: "r".to_owned(), sequence: self.sequence, request, ..Exchange::default() };
+        let emitted = emitted(self.sequence, &vec![0; body], None);
         self.sequence += 1;
-        self.stream.offer(exchange, Ticket::new(&self.sums, keys));
+        self.stream.offer(emitted, Ticket::new(&self.sums, keys));
     }
 
     fn requests(&mut self, amount: usize) {
@@ -63,6 +64,13 @@ impl Worker {
     fn absence(&self) -> String {
         self.stream.absence().unwrap_or_default()
     }
+}
+
+/// An exchange of route `r` with this body, where both sides did the same.
+fn emitted(sequence: u64, body: &[u8], side: Option<&Observation>) -> Emitted {
+    let known = Known { route: "r", sequence, keeps_body: true, ..Known::default() };
+    let request = Request { method: b"", raw_path: b"", query: b"", headers: &[], peer: None, body, given: &[] };
+    Emitted::new(known, &request, side.cloned(), side.cloned().map(Arc::new))
 }
 
 /// What is sent arrives, in order, with an account that says so and a first word that says who it is.
@@ -239,16 +247,12 @@ fn seeds_are_extra() {
     let place = Place::new("seeds");
     let mut peer = Peer::listen(&place);
     let worker = Worker::to(&place);
-    let side = || {
-        let outcome = Some(Outcome::Accepted(Forward::default()));
-        Some(Observation { outcome, ..Observation::default() })
-    };
+    let outcome = Some(Outcome::Accepted(Forward::default()));
+    let side = Observation { outcome, ..Observation::default() };
     for sequence in 0..10 {
         worker.sums.requests.add();
         assert!(worker.stream.listens(&worker.sums));
-        let (route, control, candidate) = ("r".to_owned(), side(), side());
-        let exchange = Exchange { route, sequence, control, candidate, ..Exchange::default() };
-        worker.stream.offer(exchange, Ticket::new(&worker.sums, Keys::default()));
+        worker.stream.offer(emitted(sequence, b"", Some(&side)), Ticket::new(&worker.sums, Keys::default()));
     }
     assert!(worker.stream.flush(PATIENCE));
     peer.read_until(|seen| seen.account().sent == 10);

@@ -23,11 +23,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crossfade_exchange::Exchange;
 use crossfade_exchange::wire::{Dropped, Hello, VERSION};
 
 use crate::account::{Sums, Ticket};
-use crate::weight::weight;
+use crate::emitted::Emitted;
 pub use ring::{BYTES, ITEMS};
 use ring::{Item, Ring};
 
@@ -105,8 +104,8 @@ impl Stream {
     }
 
     /// Queues one exchange; never waits. What has no room is counted.
-    pub fn offer(&self, exchange: Exchange, ticket: Ticket) {
-        let bytes = weight(&exchange);
+    pub fn offer(&self, exchange: Emitted, ticket: Ticket) {
+        let bytes = exchange.weight();
         match self.shared.ring.push(Item { exchange: Box::new(exchange), ticket, bytes }) {
             Ok(()) => self.shared.wake(self.thread.get()),
             Err((ticket, why)) => ticket.drop_for(why),

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crossfade_exchange::Exchange;
 use crossfade_exchange::wire::Dropped;
 
 use crate::account::Ticket;
+use crate::emitted::Emitted;
 
 /// Exchanges that may wait: at 10,000 a second 0.4 s of a sidecar that stands still.
 pub const ITEMS: usize = 4_096;
@@ -17,7 +17,7 @@ pub const BYTES: usize = 8 << 20;
 /// One exchange that waits.
 #[derive(Debug)]
 pub(super) struct Item {
-    pub exchange: Box<Exchange>,
+    pub exchange: Box<Emitted>,
     pub ticket: Ticket,
     pub bytes: usize,
 }

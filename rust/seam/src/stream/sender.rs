@@ -175,7 +175,7 @@ impl Sender {
 
     fn send(&mut self, item: Item, out: &mut Vec<u8>) {
         let start = out.len();
-        let said = Said::Exchange(item.exchange);
+        let said = Said::Exchange(Box::new(item.exchange.record()));
         if wire::append(&said, out) > MAX_BYTES {
             out.truncate(start);
             item.ticket.drop_for(Dropped::TooLarge);
