@@ -54,6 +54,11 @@ enum Gating {
     Disputed(Judgement),
 }
 
+/// The latest instant at which a side can have read a clock for an exchange.
+fn end_of(exchange: &Exchange) -> Timestamp {
+    Timestamp::from_micros(exchange.received_at + (exchange.elapsed / 1_000).min(EDGE.as_micros() as u64))
+}
+
 impl Case {
     /// The case of a policy, for exchanges of one build.
     pub fn new(policy: Policy, build: String, show_values: bool) -> Self {
@@ -88,10 +93,14 @@ impl Case {
             None => unjudged(judged, reason::NO_CANDIDATE),
             Some(candidate) => self.both(process, (id, &request), exchange, candidate, judged, today, scratch),
         };
+        if exchange.seeded {
+            // The copy of one that has come already.
+            return settled;
+        }
         if let Some(control) = &exchange.control
             && self.taught[usize::from(id.0)]
         {
-            process.taught(&self.policy).teach(&self.policy, route, control, now);
+            process.taught(&self.policy).teach(&self.policy, route, control, now, end_of(exchange));
         }
         process.remember(exchange);
         settled
@@ -216,7 +225,9 @@ impl Case {
         }
         let whole = |charge: &Charge| {
             let limit = policy.limits.iter().find(|limit| *limit.name == *charge.limit);
-            limit.is_none_or(|limit| taught.whole.is_whole(limit, of_key(&charge.limit, &charge.key), now.micros()))
+            limit.is_none_or(|limit| {
+                taught.whole.is_whole(limit, of_key(&charge.limit, &charge.key), charge.cost, now.micros())
+            })
         };
         let sides = [control, candidate, &again];
         if !sides.iter().filter_map(|side| side.charges.as_ref()).flatten().all(whole) {
@@ -233,12 +244,12 @@ impl Case {
             return Gating::Judged(judgement, true);
         }
         let charges = again.charges.as_deref().unwrap_or_default();
-        let end = now.micros() + (exchange.elapsed / 1_000).min(EDGE.as_micros() as u64);
-        let within = taught.edges(policy, charges, now).into_iter().filter(|&edge| edge > now && edge.micros() <= end);
-        let mut instants = std::iter::once(Timestamp::from_micros(end)).chain(within);
-        if end > now.micros()
-            && instants.any(|instant| {
-                let later = taught.ask(policy, id, request, instant, scratch);
+        let end = end_of(exchange);
+        let within = taught.edges(policy, charges, now).into_iter().filter(|&edge| edge > now && edge <= end);
+        let instants = [(now, true), (end, false), (end, true)].into_iter().chain(within.map(|edge| (edge, false)));
+        if end > now
+            && instants.into_iter().any(|(instant, late)| {
+                let later = taught.ask_late(policy, id, request, instant, late, scratch);
                 let differences = self.differences(route, exchange, control, candidate, &later);
                 admits_alike(control, &later)
                     && weigh(route, differences, unreported(control, &later), today).verdict != Verdict::Mismatch
@@ -288,7 +299,7 @@ impl Case {
         if free.verdict != Verdict::Mismatch || exchange.elapsed == 0 {
             return false;
         }
-        let end = exchange.received_at + (exchange.elapsed / 1_000).min(EDGE.as_micros() as u64);
+        let end = end_of(exchange).micros();
         free.differences.iter().all(|difference| {
             match (&*difference.place, &difference.control, &difference.candidate) {
                 ("retry_after", Value::Word(one), Value::Word(other)) => {

@@ -27,6 +27,8 @@ pub fn can_teach(policy: &Policy, route: &Route) -> bool {
 #[derive(Debug)]
 pub struct Taught {
     memory: Memory,
+    /// The same, but each hit at the last instant at which the control can have made it: what it did lies between the two.
+    late: Memory,
     /// Of which keys that is everything.
     pub whole: Whole,
     evicted: u64,
@@ -35,7 +37,8 @@ pub struct Taught {
 impl Taught {
     /// Nothing yet.
     pub fn new(policy: &Policy) -> Self {
-        Self { memory: Memory::new(policy.store.max_keys()), whole: Whole::default(), evicted: 0 }
+        let memory = || Memory::new(policy.store.max_keys());
+        Self { memory: memory(), late: memory(), whole: Whole::default(), evicted: 0 }
     }
 
     /// What the candidate does with a request at `now`, given what the control has granted. Nothing is counted.
@@ -47,7 +50,20 @@ impl Taught {
         now: Timestamp,
         scratch: &mut Scratch,
     ) -> Observation {
-        let asking = Asking { memory: &self.memory, before: RefCell::default() };
+        self.ask_late(policy, route, request, now, false, scratch)
+    }
+
+    /// The same; with `late`, given that the control has made each hit as late as it can have.
+    pub fn ask_late(
+        &self,
+        policy: &Policy,
+        route: RouteId,
+        request: &Request<'_>,
+        now: Timestamp,
+        late: bool,
+        scratch: &mut Scratch,
+    ) -> Observation {
+        let asking = Asking { memory: if late { &self.late } else { &self.memory }, before: RefCell::default() };
         let answer = admit(policy, route, &asking, request, now, scratch);
         let observation = observe(policy, policy.route(route), answer, scratch);
         asking.undo(policy, now);
@@ -66,8 +82,8 @@ impl Taught {
         edges
     }
 
-    /// Takes over what the control did at `now`.
-    pub fn teach(&mut self, policy: &Policy, route: &Route, control: &Observation, now: Timestamp) {
+    /// Takes over what the control did at `now`, or at `end` at the latest.
+    pub fn teach(&mut self, policy: &Policy, route: &Route, control: &Observation, now: Timestamp, end: Timestamp) {
         let charges = control.charges.as_deref().unwrap_or_default();
         let refuser = match &control.outcome {
             // The hit that refused is the last one of its limit.
@@ -80,13 +96,15 @@ impl Taught {
             // All or nothing: where one refused, none was granted.
             let granted = if atomic { refuser.is_none() } else { refuser != Some(index) };
             let key = of_key(&limit.name, &charge.key);
-            if self.whole.charged(limit, key, now.micros(), granted) {
+            if self.whole.charged(limit, key, charge.cost, now.micros(), granted) {
                 self.memory.reset(limit, &charge.key);
+                self.late.reset(limit, &charge.key);
             }
             // A fixed window counts what it refuses, but not where that is one of several that go together.
             if granted || (limit.strategy == Strategy::FixedWindow && !atomic) {
-                let nothing = Charged { cost: 0, at: now };
-                self.memory.settle(limit, &charge.key, nothing, charge.cost, now);
+                for (memory, at) in [(&self.memory, now), (&self.late, end)] {
+                    memory.settle(limit, &charge.key, Charged { cost: 0, at }, charge.cost, at);
+                }
             }
         }
         let evicted = self.memory.stats().evicted_live;
