@@ -21,6 +21,10 @@ pub(super) const QUIET: u64 = 600_000_000;
 /// than a thousandth something else is called an edge.
 const EDGES: f64 = 1e-3;
 
+/// Share of judged refusals that edges may be as many as. A client that asks without a pause meets the end of a window, or of
+/// a stamp's, ten times a second; each meeting falls between the two readings as often as they take a share of its pauses.
+const EDGES_OF_REFUSALS: f64 = 0.02;
+
 /// Of few exchanges a share says nothing: so many are let pass, of edges and of each known difference.
 const LET_PASS: u64 = 3;
 
@@ -240,7 +244,10 @@ fn excess(route: &Route, counts: &Counts, now: u64) -> Vec<Excess> {
         Excess { known: Some(id.clone()), explained, allowed, over: valid.is_none() }
     });
     let edges = counts.verdicts.of(Verdict::Edge);
-    let allowed = ((judged as f64 * EDGES) as u64).max(LET_PASS);
+    let refused = counts.kinds.iter().filter(|(kind, _)| kind.starts_with("limited:"));
+    let refused: u64 = refused.map(|(_, kind)| kind.compared).sum();
+    let allowed = (judged as f64 * EDGES).max(refused as f64 * EDGES_OF_REFUSALS);
+    let allowed = (allowed as u64).max(LET_PASS);
     let edges = Excess { known: None, explained: edges, allowed, over: false };
     known.chain([edges]).filter(|excess| excess.explained > excess.allowed).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crossfade_exchange::wire::{self, Dropped};
 
 use super::arrival::beyond;
-use super::judged::{Finding, Judged};
+use super::judged::{Finding, Judged, reason};
 use super::metrics::{LOST, Metrics};
 use crate::evidence::{Account, Changes, Counts, Evidence, Example, Group, Source, Stay};
 use crate::verdict::Verdict;
@@ -335,10 +335,12 @@ fn count(counts: &mut Counts, judged: &Judged, now: u64, metrics: &Metrics) -> b
         *counts.known.entry(id.clone()).or_default() += 1;
         metrics.known(route, id);
     }
-    if judged.gating.is_judged() {
+    // A kind that was seen has to be covered, also where it could not be judged yet.
+    let could_be = matches!(judged.reason, Some(reason::COLD | reason::IN_FLIGHT_TOGETHER));
+    if judged.gating.is_judged() || could_be {
         let room = counts.kinds.len() < KINDS || counts.kinds.contains_key(&judged.kind);
         let kind = counts.kinds.entry(if room { judged.kind.clone() } else { OTHERS.to_owned() }).or_default();
-        kind.compared += 1;
+        kind.compared += u64::from(judged.gating.is_judged());
         kind.mismatched += u64::from(judged.gating == Verdict::Mismatch);
     }
     counts.mismatches += u64::from(judged.gating.is_unexplained());
