@@ -101,9 +101,9 @@ class Service:
         aside.rename(self.state / "stages.json")
 
 
-def until(holds: Callable[[], Any]) -> Any:
+def until(holds: Callable[[], Any], *, seconds: float = WAITS) -> Any:
     """Look again and again until something holds, and give what it was; fails after a bounded time."""
-    deadline = time.monotonic() + WAITS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := holds():
             return found

@@ -3,6 +3,7 @@
 Serve `gateway.wiring:app` instead of `gateway.app:app`. With no stage file every route is off and nothing changes.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def reject(outcome: Outcome) -> Response:
 crossfade.observe.limits(limiting.moving_window, LIMITS)
 crossfade.observe.limits(limiting.fixed_window, LIMITS)
 
-seam = Seam.from_file(Path(__file__).with_name("crossfade.toml"))
+seam = Seam.from_file(os.environ.get("GATEWAY_POLICY") or Path(__file__).with_name("crossfade.toml"))
 for route, decide in {
     "login": hotpath.login,
     "webhooks": hotpath.webhook,
