@@ -191,7 +191,7 @@ mod tests {
             known.push(whole.is_whole(&limit, 7, 1, at));
             whole.charged(&limit, 7, 1, at, true);
         }
-        let expected: Vec<bool> = (0..240).step_by(15).map(|s| (s >= 60 && s < 120) || s > 180).collect();
+        let expected: Vec<bool> = (0..240).step_by(15).map(|s| (60..120).contains(&s) || s > 180).collect();
         assert_eq!(known, expected);
     }
 
