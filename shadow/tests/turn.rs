@@ -204,6 +204,18 @@ fn failures_take_to_off() {
     assert!(lines[0].contains("b: live → off: the candidate failed in 40 of 6,000 requests"), "{lines:?}");
 }
 
+/// Failures that were judged before any account speaks of them are failures, and no mere mismatches.
+#[test]
+fn judged_failures_take_to_off() {
+    let mut service = Service::new();
+    service.set("b", Stage::Live);
+    service.prove("b");
+    let gone: Counts = serde_json::from_str(r#"{"verdicts": {"failed": 3}, "mismatches": 3}"#).expect("counts");
+    *service.counts("b") = gone;
+    let lines = service.gate(false).turn(&service.evidence, NOW);
+    assert!(lines[0].contains("b: live → off: the candidate failed in 3 of 3 requests"), "{lines:?}");
+}
+
 /// A month of good figures does not outweigh what comes now.
 #[test]
 fn a_good_past_is_no_excuse() {

@@ -220,7 +220,8 @@ impl Tally {
         self.judged += counts.verdicts.judged();
         self.mismatches += counts.mismatches + beyond.sum::<u64>();
         self.requests += counts.requests;
-        self.failed += counts.failed;
+        // Verdicts come before the account that counts them too.
+        self.failed += counts.failed.max(counts.verdicts.of(Verdict::Failed));
     }
 }
 

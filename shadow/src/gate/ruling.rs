@@ -154,8 +154,9 @@ fn cause(thresholds: &Thresholds, facts: &Facts) -> Option<Cause> {
     if let Some((pid, why)) = &facts.workers.pinned_why {
         return Some(Cause::Pinned { workers: facts.workers.pinned, pid: *pid, why: why.clone() });
     }
-    let failed = Sequential::new(FAILED_BELOW).rejects(all.requests.max(all.failed), all.failed);
-    if let Some((requests, failed)) = failed.then_some((all.requests, all.failed)).or(recent.failed) {
+    let requests = all.requests.max(all.failed);
+    let failed = Sequential::new(FAILED_BELOW).rejects(requests, all.failed);
+    if let Some((requests, failed)) = failed.then_some((requests, all.failed)).or(recent.failed) {
         return Some(Cause::Failed { failed, requests });
     }
     let wrong = thresholds.test.rejects(all.judged, all.mismatches);
