@@ -183,7 +183,10 @@ impl Charge {
             (count * left % millis) / count
         });
         let after = |millis: i128| now.micros() + (millis - 2).max(0) as u64 * 1000;
-        let until = if self.cost > self.rate.amount { 0 } else { after(next.min().unwrap_or(0)) };
+        // Time runs on in the script, and can free something between its decision and what it then reads.
+        let weight = i128::from(previous) * i128::from(previous_millis) / millis + i128::from(current);
+        let refuses = self.cost <= self.rate.amount && weight + i128::from(self.cost) > i128::from(self.rate.amount);
+        let until = if refuses { after(next.min().unwrap_or(0)) } else { 0 };
         // The current count lives for one window more than it counts.
         Some((window, test, until, Some(after(i128::from(current_millis) - millis))))
     }
@@ -226,4 +229,34 @@ fn whole<const N: usize>(state: &[Value]) -> Option<[i64; N]> {
 fn text(value: &Value) -> Option<&str> {
     let Value::BulkString(bytes) = value else { return None };
     std::str::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use crossfade_core::limit::rate::Unit;
+
+    use super::*;
+
+    /// A refusal blocks until the next one of the weight is free, less two milliseconds; and if that was free already when
+    /// the server read what is left (Redis 7.0 reads the clock anew each time), it blocks nobody.
+    #[test]
+    fn a_refusal_blocks_only_while_the_server_refuses() {
+        let limit = Charge {
+            id: LimitId(0),
+            rate: Rate { amount: 20, multiples: 1, unit: Unit::Second },
+            strategy: Strategy::SlidingWindowCounter,
+            key: Box::default(),
+            name: Vec::new(),
+            cost: 1,
+            wanted: 1,
+        };
+        let now = Timestamp::from_micros(1_000_000);
+        let blocked = |previous_left| {
+            let state = [20, previous_left, 5, 1_000 + previous_left].map(Value::Int).to_vec();
+            let answer = Value::Array(vec![Value::Int(-1), Value::Array(state)]);
+            limit.read(&answer, now, now).expect("an answer").until.saturating_sub(now.micros())
+        };
+        assert_eq!([799, 775, 752, 750].map(blocked), [47_000, 23_000, 0, 0]);
+        assert_eq!([749, 733, 701].map(blocked), [0; 3]);
+    }
 }
