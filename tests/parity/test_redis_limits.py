@@ -27,8 +27,9 @@ STRATEGIES = {
     "sliding-window-counter": limits.strategies.SlidingWindowCounterRateLimiter,
 }
 RATES = ["5/1second", "3/2second", "20/1second", "1/1second", "60/1minute", "0/1second", "24/3second"]
-"""With some others, as 100 in 3 seconds, the library's `test` and its own `hit` differ in the last bit of a sliding window's
-weight, for a millisecond: of 100 with 2.28 seconds left it makes 75.99…, its script 76. The store does as each of them."""
+"""With some others, as 100 in 3 seconds, the library's `test` and its own `hit` differ in the last bit of a sliding
+window's weight, for a millisecond: of 100 with 2.28 seconds left it makes 75.99…, its script 76. The store has both.
+"""
 PATIENT = "timeout=5000"
 """Here the server answers, however busy the machine is."""
 TICK = 0.002
