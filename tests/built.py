@@ -12,10 +12,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
+# As `make test-rust` builds them: alone, each crate's example would have its dependencies compiled once more, with the
+# features that it alone needs.
+AS_TESTED = ("--workspace", "--exclude", "crossfade-py", "--features", "crossfade-store/redis")
+
+
 @cache
-def example(crate: str, name: str, *options: str) -> Path:
-    """The binary of an example of a crate."""
-    build = ["cargo", "build", "-q", "-p", crate, "--example", name, *options, "--message-format=json"]
+def example(name: str) -> Path:
+    """The binary of an example."""
+    build = ["cargo", "build", "-q", *AS_TESTED, "--example", name, "--message-format=json"]
     messages = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.splitlines()
     executables = (json.loads(message).get("executable") for message in messages)
     return next(Path(executable) for executable in executables if executable)

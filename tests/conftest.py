@@ -57,7 +57,7 @@ merge_slashes = true
 query = { drop = ["utm_*"], sort = "pair", space = "+" }
 """
 
-WAITS = 10.0
+WAITS = 20.0
 """Longest wait for an event, in seconds: generous, because other processes share the machine."""
 
 

@@ -107,7 +107,7 @@ class Store:
     """The store in a process of its own; what it can be asked is in rust/store/examples/redis_trace.rs."""
 
     def __init__(self, port: int, *options: str) -> None:
-        program = example("crossfade-store", "redis_trace", "--features", "redis")
+        program = example("redis_trace")
         command = [program, f"127.0.0.1:{port}", *options]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 

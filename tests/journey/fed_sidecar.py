@@ -8,12 +8,12 @@ import json
 import signal
 import sqlite3
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from built import example
+from conftest import WAITS, until
 
 POLICY = """
 version = 1
@@ -31,19 +31,6 @@ limits = ["clients"]
 [route.json]
 max_bytes = "64KiB"
 """
-
-WAITS = 20.0
-"""Seconds that anything may take on a busy machine."""
-
-
-def until(true: Callable[[], Any]) -> Any:
-    """What `true` gives as soon as it gives something."""
-    end = time.monotonic() + WAITS
-    while time.monotonic() < end:
-        if found := true():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("nothing came of it")
 
 
 class Sidecar:
@@ -93,7 +80,7 @@ class Sidecar:
         return [event for event in map(json.loads, lines) if event.get("event") == name]
 
     def feed(self, *options: str, **popen: Any) -> subprocess.Popen[str]:
-        command = [example("crossfade-shadow", "feed"), "--socket", self.socket, "--policy", self.policy]
+        command = [example("feed"), "--socket", self.socket, "--policy", self.policy]
         command += ["--build", self.build, "--target", "POST /things", *options]
         return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True, **popen)
 

@@ -32,7 +32,7 @@ ROWS = 256
 @pytest.fixture(scope="session")
 def storm() -> Path:
     """The example binary `in_flight`."""
-    return example("crossfade-store", "in_flight")
+    return example("in_flight")
 
 
 @pytest.fixture

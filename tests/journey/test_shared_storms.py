@@ -56,7 +56,7 @@ WAIT = 60.0
 @pytest.fixture(scope="session")
 def storm() -> Path:
     """The example binary `storm`."""
-    return example("crossfade-store", "storm")
+    return example("storm")
 
 
 @pytest.fixture

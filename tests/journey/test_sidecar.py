@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fed_sidecar import POLICY, WAITS, Sidecar, result_of, until
+from conftest import WAITS, until
+from fed_sidecar import POLICY, Sidecar, result_of
 
 SECOND = 1_000_000
 

@@ -54,7 +54,7 @@ def latin(value: Any) -> Any:
 @contextmanager
 def candidate() -> Iterator[Candidate]:
     """A running candidate."""
-    program = example("crossfade-store", "admit_trace")
+    program = example("admit_trace")
     with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             yield Candidate(process)

@@ -27,7 +27,7 @@ BATCH = 50  # episodes that one process of the candidate answers
 @pytest.fixture(scope="session")
 def trace() -> Path:
     """The example binary `trace`: operations in, answers out."""
-    return example("crossfade-store", "trace")
+    return example("trace")
 
 
 def ask(trace: Path, strategy: str, operations: list[Operation], flavour: str = "memory") -> list[Answer]:

@@ -48,7 +48,7 @@ class Transcoder:
 
 @pytest.fixture(scope="session")
 def transcode() -> Iterator[Transcoder]:
-    transcoder = Transcoder(example("crossfade-core", "json_trace"))
+    transcoder = Transcoder(example("json_trace"))
     yield transcoder
     transcoder.process.stdin.close()
     assert transcoder.process.wait(10) == 0

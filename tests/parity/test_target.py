@@ -29,7 +29,7 @@ Answer = tuple[str, bytes]
 @pytest.fixture(scope="session")
 def trace() -> Path:
     """The candidate's side: a small program around the crate."""
-    return example("crossfade-core", "target_trace")
+    return example("target_trace")
 
 
 def ask(trace: Path, questions: list[tuple[bytes, bytes]]) -> list[Answer]:
