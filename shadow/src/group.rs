@@ -12,7 +12,7 @@ use crate::replay::{Judged, Options, Prepared};
 use crate::report::{Example, Group, KnownReport, NotExplained};
 
 /// Groups of one route. Traffic can make up places without end; what comes later is one group.
-const MAX_GROUPS: usize = 200;
+pub(crate) const MAX_GROUPS: usize = 200;
 
 /// Where the groups beyond the bound are counted.
 const OTHERS: &str = "(other places)";

@@ -1,5 +1,7 @@
 //! One stable hash of short keys: equal inputs give equal values in every process and release, so that a bucket or a
-//! sample takes the same clients everywhere.
+//! sample takes the same clients everywhere. And one of texts.
+
+use sha2::{Digest, Sha256};
 
 /// FNV-1a 64 with MurmurHash3's finaliser, which spreads the last bytes over all bits.
 pub fn hash(seed: u64, key: &[u8]) -> u64 {
@@ -12,6 +14,11 @@ pub fn hash(seed: u64, key: &[u8]) -> u64 {
     hash ^= hash >> 33;
     hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     hash ^ (hash >> 33)
+}
+
+/// SHA-256 in hex: what names a text that nobody may change unseen.
+pub fn sha256(text: &[u8]) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The hash of a limit's key, as accounts name lost ones.

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::hash::sha256;
 use crate::stage::{Anchor, Fault, Stage, Stages, Subject};
 
 /// Name of the ledger in the state directory.
@@ -86,7 +86,7 @@ impl Tail {
         Ok(Self {
             lines: lines.len() as u64,
             generation: entry.map_or(0, |entry| entry.generation),
-            hash: lines.last().map_or_else(|| START.to_owned(), |line| hash(line)),
+            hash: lines.last().map_or_else(|| START.to_owned(), |line| sha256(line)),
             whole: (bytes.len() - torn.len()) as u64,
             torn: torn.to_vec(),
         })
@@ -108,7 +108,7 @@ impl Tail {
         let (mut lines, mut count) = (Vec::new(), self.lines);
         for entry in entries {
             let line = serde_json::to_vec(&Entry { previous, cut: cut.take(), ..entry }).map_err(io::Error::other)?;
-            previous = hash(&line);
+            previous = sha256(&line);
             count += 1;
             lines.extend(line);
             lines.push(b'\n');
@@ -167,7 +167,7 @@ pub fn verify(path: &Path) -> Result<Chain, Broken> {
         Err(error) => return Err(Broken { line: 1, what: error.to_string() }),
     };
     let (lines, torn) = split(&bytes);
-    let hashes: Vec<String> = lines.iter().map(|line| hash(line)).collect();
+    let hashes: Vec<String> = lines.iter().map(|line| sha256(line)).collect();
     let mut chain = Chain { entries: Vec::new(), hash: START.to_owned() };
     for (index, text) in lines.iter().enumerate() {
         let broken = |what| Broken { line: index + 1, what };
@@ -256,8 +256,4 @@ fn split(bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let (whole, torn) = bytes.split_at(end);
     let whole = whole.strip_suffix(b"\n");
     (whole.map(|whole| whole.split(|&byte| byte == b'\n').collect()).unwrap_or_default(), torn)
-}
-
-fn hash(line: &[u8]) -> String {
-    Sha256::digest(line).iter().map(|byte| format!("{byte:02x}")).collect()
 }

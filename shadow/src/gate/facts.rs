@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crossfade_core::policy::Route;
+use crossfade_exchange::hash::sha256;
 use crossfade_exchange::stage::{Fault, Row, Stage, Subject};
 use crossfade_exchange::workers::Worker;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::watch::Slow;
 use crate::evidence::{Counts, Evidence, Stay};
@@ -207,7 +207,7 @@ impl Facts {
     pub fn digest(&self) -> String {
         // Maps are sorted and members stand in the order of their types, so equal facts have one text.
         let text = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+        sha256(&text)
     }
 }
 

@@ -8,6 +8,7 @@ use super::arrival::beyond;
 use super::judged::{Finding, Judged, reason};
 use super::metrics::{LOST, Metrics};
 use crate::evidence::{Account, Changes, Counts, Evidence, Example, Group, Source, Stay};
+use crate::group::MAX_GROUPS;
 use crate::verdict::Verdict;
 
 /// Processes that are counted apart: with more of them those that are gone longest are counted together. A service that
@@ -19,9 +20,6 @@ const STAYS: usize = 4_096;
 
 /// Kinds of outcome of one stay: limits and reasons of a policy are fewer.
 const KINDS: usize = 100;
-
-/// Groups of one route. Traffic can make up places without end.
-const GROUPS: usize = 200;
 
 /// Keys that are told apart in one group.
 const KEYS_OF_A_GROUP: usize = 1_000;
@@ -271,7 +269,7 @@ impl Tally {
         };
         let (mut name, mut finding) = (identity(finding), finding.clone());
         if !self.evidence.groups.contains_key(&name)
-            && self.evidence.groups.values().filter(|group| group.route == stay.route).count() >= GROUPS
+            && self.evidence.groups.values().filter(|group| group.route == stay.route).count() >= MAX_GROUPS
         {
             finding = Finding { place: OTHERS.to_owned(), kind: "more", limit: String::new(), ..finding };
             name = identity(&finding);
