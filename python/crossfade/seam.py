@@ -295,7 +295,7 @@ class Seam(Counting):
             # A stage that was set for this control waits for it.
             self.control_digest()
         if code & RECORDS:
-            self.record(request, now, body_bytes=len(request.body), decision=decision, control=control)
+            self._native.record(request.scope, request.body, len(request.body), now, decision, control)
         if code & CANDIDATE_ANSWERS and decision is not None:
             return outcome_of(decision)
         if control is None:

@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use crossfade_core::{Outcome, Scratch};
 use crossfade_exchange::{self as exchange, Forward, Observation};
-use crossfade_seam::account::Ticket;
 use crossfade_seam::engine::{Answer, Engine, Place};
 use crossfade_seam::permit::Permit;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::limits::Told;
+use crate::recording::Wanted;
 
 /// Name and value of a header.
 type Pair<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
@@ -26,7 +26,7 @@ pub struct Decision {
     pub candidate_answers: bool,
     told: Told,
     permit: Mutex<Option<Permit>>,
-    ticket: Mutex<Option<Ticket>>,
+    wanted: Mutex<Option<Wanted>>,
 }
 
 impl Decision {
@@ -55,7 +55,7 @@ impl Decision {
             candidate_answers,
             told,
             permit: Mutex::default(),
-            ticket: Mutex::default(),
+            wanted: Mutex::default(),
         }
     }
 
@@ -67,15 +67,15 @@ impl Decision {
         }
     }
 
-    /// Holds the places in flight that the request has taken, and the ticket of its exchange.
-    pub fn hold(&mut self, permit: Option<Permit>, ticket: Option<Ticket>) {
+    /// Holds the places in flight that the request has taken, and its exchange.
+    pub fn hold(&mut self, permit: Option<Permit>, wanted: Option<Wanted>) {
         self.permit = Mutex::new(permit);
-        self.ticket = Mutex::new(ticket);
+        self.wanted = Mutex::new(wanted);
     }
 
-    /// The ticket of its exchange, once; `None`: no sidecar is to get it.
-    pub fn ticket(&self) -> Option<Ticket> {
-        self.ticket.lock().ok().and_then(|mut ticket| ticket.take())
+    /// Its exchange, once; `None`: no sidecar is to get it.
+    pub fn wanted(&self) -> Option<Wanted> {
+        self.wanted.lock().ok().and_then(|mut wanted| wanted.take())
     }
 
     fn forward(&self) -> Option<&Forward> {

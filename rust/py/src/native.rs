@@ -23,7 +23,7 @@ use crate::guard::{self, guarded};
 use crate::handover;
 use crate::observed;
 use crate::pending::{Noted, Pending};
-use crate::recording::{self, Taken};
+use crate::recording::{self, Taken, Wanted};
 use crate::scope::{self, Parts};
 use crate::status;
 use crate::work::{Work, code};
@@ -130,7 +130,7 @@ impl NativeSeam {
                 handover::seed(count_of.bind(scope.py()), engine, place, parts, now);
             }
             Work::with(|work| match taken {
-                Some((parts, body)) => work.decide(process, engine, place, &parts, body.as_bytes(), now),
+                Some((parts, body)) => work.decide(process, engine, place, Taken::whole(&parts, body.as_bytes(), now)),
                 None => work.unable(process, engine, place, now),
             })
         })
@@ -157,7 +157,9 @@ impl NativeSeam {
             let pending = pending.get();
             let taken = Parts::of(scope).zip(body.cast::<PyBytes>().ok());
             Work::with(|work| match taken {
-                Some((parts, body)) => work.go_on(process, pending, &parts, body.as_bytes(), now, charges),
+                Some((parts, body)) => {
+                    work.go_on(process, pending, Taken::whole(&parts, body.as_bytes(), now), charges)
+                }
                 None => work.unable(process, &pending.engine, pending.place, now),
             })
         })
@@ -260,16 +262,27 @@ impl NativeSeam {
         control: Option<&Bound<'_, PyAny>>,
     ) -> bool {
         let decision = decision.map(Bound::get);
+        let wanted = decision.and_then(Decision::wanted);
         // Python code can run in here.
-        let taken = guarded(|| {
-            let control = control.map(observed::observation).transpose().ok()?;
-            Some(Taken { parts: Parts::of(scope)?, body, body_bytes, now, control })
-        });
+        let parts = if wanted.is_some() { None } else { guarded(|| Parts::of(scope)).flatten() };
+        let control = guarded(|| control.map(observed::observation).transpose().ok()).flatten();
         self.with("record", false, |process, engine| {
             // A decision knows where it stands; only the capture counts by what is so now.
             let asks = decision.is_none() || process.emitter.is_some();
             let place = if asks { scope::place(engine, scope) } else { None };
-            recording::record(process, engine, place, taken.flatten(), decision)
+            let (ticket, exchange) = match wanted {
+                Some(Wanted { ticket, exchange }) => (Some(ticket), exchange),
+                None => {
+                    let stood = match decision {
+                        Some(decision) => Some((&*decision.engine, decision.place)),
+                        None => place.map(|place| (&**engine, place)),
+                    };
+                    let answers = decision.is_some_and(|decision| decision.candidate_answers);
+                    let taken = parts.as_ref().map(|parts| Taken { parts, body, body_bytes, now });
+                    (None, taken.and_then(|taken| recording::copy(process, stood, answers, taken)))
+                }
+            };
+            recording::record(process, engine, place, ticket, exchange, control, decision)
         })
     }
 

@@ -2,65 +2,120 @@
 
 use std::sync::Arc;
 
+use crossfade_core::Request;
 use crossfade_exchange::Observation;
 use crossfade_exchange::stage::Stage;
 use crossfade_exchange::wire::Dropped;
 use crossfade_seam::account::Ticket;
-use crossfade_seam::emitted::{Emitted, Known};
+use crossfade_seam::emitted::{Emitted, Ended, Known};
 use crossfade_seam::engine::{Engine, Place, clock_micros};
 use crossfade_seam::process::Process;
 
 use crate::decision::Decision;
 use crate::scope::Parts;
 
-/// A request that was read, and what the control did.
-pub struct Taken<'py, 'b> {
-    pub parts: Parts<'py>,
+/// A request that was read, and when that began.
+#[derive(Clone, Copy)]
+pub struct Taken<'a, 'py> {
+    pub parts: &'a Parts<'py>,
     /// `None` where it is not kept.
-    pub body: Option<&'b [u8]>,
+    pub body: Option<&'a [u8]>,
     pub body_bytes: u64,
+    /// In microseconds since the epoch.
     pub now: u64,
-    pub control: Option<Observation>,
 }
 
-/// Gives an exchange to the capture and to the sidecar. `taken`: `None` where that cannot be read. `place`: where a request stands that nothing was decided of.
+impl<'a, 'py> Taken<'a, 'py> {
+    /// A request with all of its body.
+    pub fn whole(parts: &'a Parts<'py>, body: &'a [u8], now: u64) -> Self {
+        Self { parts, body: Some(body), body_bytes: body.len() as u64, now }
+    }
+
+    /// Calls `f` with it; `None`: it is not of the shape that ASGI describes.
+    pub fn with_request<T>(&self, f: impl FnOnce(&Request<'_>) -> T) -> Option<T> {
+        self.parts.with_request(self.body.unwrap_or_default(), f)
+    }
+}
+
+/// An exchange that a sidecar is to get. Its request was copied where the candidate had read it: it is not read again.
+pub struct Wanted {
+    pub ticket: Ticket,
+    /// `None`: it cannot be read.
+    pub exchange: Option<Emitted>,
+}
+
+/// Copies a request. `place`: where it stands; `None`: it belongs to no route, or cannot be read. The result `None`: it is
+/// not of the shape that ASGI describes.
+pub fn copy(
+    process: &Process,
+    place: Option<(&Engine, Place)>,
+    candidate_answers: bool,
+    taken: Taken<'_, '_>,
+) -> Option<Emitted> {
+    let route = place.map(|(engine, place)| engine.policy.route(place.route));
+    let known = Known {
+        route: route.map_or("", |route| &route.name),
+        policy: route.map_or("", |route| &route.digest),
+        stage: place.map_or(Stage::Off, |(_, place)| place.stage).word(),
+        authoritative: if candidate_answers { "candidate" } else { "control" },
+        entered: place.map_or(0, |(_, place)| place.entered),
+        received_at: taken.now,
+        worker: process.worker,
+        epoch: process.epoch,
+        body_bytes: taken.body_bytes,
+        keeps_body: taken.body.is_some(),
+    };
+    taken.with_request(|request| Emitted::new(known, request))
+}
+
+/// Gives an exchange to the capture and, where there is a ticket, to the sidecar. `exchange` and what the `control` did:
+/// `None` where that cannot be read. `place`: where the request stands by what is so now.
 pub fn record(
     process: &Process,
     engine: &Engine,
     place: Option<Place>,
-    taken: Option<Taken<'_, '_>>,
+    ticket: Option<Ticket>,
+    exchange: Option<Emitted>,
+    control: Option<Option<Observation>>,
     decision: Option<&Decision>,
 ) -> bool {
-    let ticket = decision.and_then(Decision::ticket);
-    let Some(emitted) = taken.and_then(|taken| emitted(process, engine, place, taken, decision)) else {
+    let Some((exchange, control)) = exchange.zip(control) else {
         if let Some(ticket) = ticket {
             ticket.drop_for(Dropped::Unreadable);
         }
         count(process, engine, place, false);
         return false;
     };
+    let exchange = exchange.ended(Ended {
+        control_digest: process.control(),
+        // Only what can be handed over takes a place.
+        sequence: process.next_sequence(),
+        at: clock_micros(),
+        control,
+        candidate: decision.map(|decision| Arc::clone(&decision.observation)),
+    });
     match (ticket, &process.emitter) {
         (None, None) => false,
         (Some(ticket), None) => {
-            offer(process, emitted, ticket);
+            offer(process, exchange, ticket);
             true
         }
         (ticket, Some(emitter)) => {
             if let Some(ticket) = ticket {
-                offer(process, emitted.clone(), ticket);
+                offer(process, exchange.clone(), ticket);
             }
-            let queued = emitter.emit(emitted);
+            let queued = emitter.emit(exchange);
             count(process, engine, place, queued);
             queued
         }
     }
 }
 
-fn offer(process: &Process, emitted: Emitted, mut ticket: Ticket) {
-    if let Some(charges) = emitted.control().and_then(|control| control.charges.as_ref()) {
+fn offer(process: &Process, exchange: Emitted, mut ticket: Ticket) {
+    if let Some(charges) = exchange.control().and_then(|control| control.charges.as_ref()) {
         ticket.keys.join(charges);
     }
-    process.stream.offer(emitted, ticket);
+    process.stream.offer(exchange, ticket);
 }
 
 /// Counts what the capture got, or did not.
@@ -72,39 +127,4 @@ fn count(process: &Process, engine: &Engine, place: Option<Place>, queued: bool)
         (_, None, true) => process.passed_emitted.add(),
         (_, None, false) => process.passed_dropped.add(),
     }
-}
-
-/// `None`: the request is not of the shape that ASGI describes.
-fn emitted(
-    process: &Process,
-    engine: &Engine,
-    place: Option<Place>,
-    taken: Taken<'_, '_>,
-    decision: Option<&Decision>,
-) -> Option<Emitted> {
-    let Taken { parts, body, body_bytes, now, control } = taken;
-    let (engine, place) = decision.map_or((engine, place), |decision| (&*decision.engine, Some(decision.place)));
-    let route = place.map(|place| engine.policy.route(place.route));
-    let candidate_answers = decision.is_some_and(|decision| decision.candidate_answers);
-    let known = Known {
-        route: route.map_or("", |route| &route.name),
-        policy: route.map_or("", |route| &route.digest),
-        control_digest: &process.control(),
-        stage: place.map_or(Stage::Off, |place| place.stage).word(),
-        authoritative: if candidate_answers { "candidate" } else { "control" },
-        entered: place.map_or(0, |place| place.entered),
-        received_at: now,
-        worker: process.worker,
-        epoch: process.epoch,
-        elapsed: clock_micros().saturating_sub(now).saturating_mul(1_000),
-        body_bytes,
-        keeps_body: body.is_some(),
-        ..Known::default()
-    };
-    let candidate = decision.map(|decision| Arc::clone(&decision.observation));
-    parts.with_request(body.unwrap_or_default(), |request| {
-        // Only what can be handed over takes a place.
-        let known = Known { sequence: process.next_sequence(), ..known };
-        Emitted::new(known, request, control, candidate)
-    })
 }

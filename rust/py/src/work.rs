@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossfade_core::rollout::Rollout;
 use crossfade_core::{Outcome, Scratch, Timestamp, Unsupported};
-use crossfade_seam::account::{Keys, Ticket};
+use crossfade_seam::account::Keys;
 use crossfade_seam::asked::{Asked, CHARGES_UNREPORTED, Hits};
 use crossfade_seam::engine::{Answer, Engine, Place, REQUEST_SHAPE, timed};
 use crossfade_seam::permit::Permit;
@@ -15,6 +15,7 @@ use crossfade_seam::settle::Settled;
 use crate::decision::Decision;
 use crate::guard::{self, guarded};
 use crate::pending::{Noted, Pending};
+use crate::recording::{self, Taken, Wanted};
 use crate::scope::Parts;
 
 /// Answers of `NativeSeam.admit`: what the candidate said, in the low bits. All answers fit a cached Python int.
@@ -62,8 +63,8 @@ struct Last {
     hides_retry: bool,
     /// What the request holds until it is done.
     permit: Option<Permit>,
-    /// Of its exchange, where a sidecar is to get that.
-    ticket: Option<Ticket>,
+    /// Its exchange, where a sidecar is to get that.
+    wanted: Option<Wanted>,
 }
 
 impl Work {
@@ -73,24 +74,16 @@ impl Work {
     }
 
     /// Runs the candidate and settles who answers.
-    pub fn decide(
-        &mut self,
-        process: &Process,
-        engine: &Arc<Engine>,
-        place: Place,
-        parts: &Parts<'_>,
-        body: &[u8],
-        now: u64,
-    ) -> u8 {
-        let time = Timestamp::from_micros(now);
+    pub fn decide(&mut self, process: &Process, engine: &Arc<Engine>, place: Place, taken: Taken<'_, '_>) -> u8 {
+        let time = Timestamp::from_micros(taken.now);
         let scratch = &mut self.scratch;
-        let decided = parts.with_request(body, |request| {
+        let decided = taken.with_request(|request| {
             let failed = Asked::Answered(Answer::Failed);
             let run = || guarded(|| engine.candidate(place, request, time, scratch)).unwrap_or(failed);
             let (asked, nanos) = timed(run);
             match asked {
                 Asked::Answered(answer) => {
-                    watch(process, engine, place, answer, nanos, body.len(), time);
+                    watch(process, engine, place, answer, nanos, request.body.len(), time);
                     Ok((answer, nanos, engine.settle(place, answer, Hits::Both, request, time, scratch)))
                 }
                 Asked::Store(charges) => Err((code::ASKS, charges)),
@@ -98,12 +91,12 @@ impl Work {
             }
         });
         match decided {
-            Some(Ok(decided)) => self.close(process, engine, place, decided, false),
+            Some(Ok(decided)) => self.close(process, engine, place, decided, false, taken),
             Some(Err((code, charges))) => {
                 self.pending = Some(Pending::new(Arc::clone(engine), place, charges, time));
                 code
             }
-            None => self.unable(process, engine, place, now),
+            None => self.unable(process, engine, place, taken.now),
         }
     }
 
@@ -117,29 +110,27 @@ impl Work {
         &mut self,
         process: &Process,
         pending: &Pending,
-        parts: &Parts<'_>,
-        body: &[u8],
-        now: u64,
+        taken: Taken<'_, '_>,
         noted: Option<Vec<Noted>>,
     ) -> u8 {
         let Pending { engine, place, .. } = pending;
         let Some((given, hits)) = pending.given(noted) else {
-            return self.left_to_the_control(process, engine, *place, now, CHARGES_UNREPORTED);
+            return self.left_to_the_control(process, engine, *place, taken.now, CHARGES_UNREPORTED, Some(taken));
         };
         let hides_retry = given.iter().any(|given| !given.hit.admitted && given.hit.reset.is_nan());
-        let time = Timestamp::from_micros(now);
+        let time = Timestamp::from_micros(taken.now);
         let scratch = &mut self.scratch;
-        let decided = parts.with_request(body, |request| {
+        let decided = taken.with_request(|request| {
             let run = || guarded(|| engine.repeat(*place, &given, request, time, scratch)).unwrap_or(Answer::Failed);
             let (answer, nanos) = timed(run);
-            watch(process, engine, *place, answer, nanos, body.len(), time);
+            watch(process, engine, *place, answer, nanos, request.body.len(), time);
             // Waiting for the store is the candidate's, waiting for the control is not.
             let nanos = if hits == Hits::Control { nanos } else { pending.began.elapsed().as_nanos() as u64 };
             (answer, nanos, engine.settle(*place, answer, hits, request, time, scratch))
         });
         match decided {
-            Some(decided) => self.close(process, engine, *place, decided, hides_retry),
-            None => self.unable(process, engine, *place, now),
+            Some(decided) => self.close(process, engine, *place, decided, hides_retry, taken),
+            None => self.unable(process, engine, *place, taken.now),
         }
     }
 
@@ -151,6 +142,7 @@ impl Work {
         place: Place,
         (answer, nanos, settled): (Answer, u64, Settled),
         hides_retry: bool,
+        taken: Taken<'_, '_>,
     ) -> u8 {
         let warns = self.scratch.remarks.iter().any(|remark| remark.rollout == Rollout::Warn);
         let permit = self.permit(engine, answer);
@@ -166,15 +158,16 @@ impl Work {
             }
         };
         let scratch = &self.scratch;
-        let ticket = process.ticket(engine, place, settled.compares, || {
+        let keys = || {
             let name = |limit| &*engine.policy.limit(limit).name;
             Keys::of(scratch.charges().map(|charge| (name(charge.limit), charge.key)), &scratch.client)
-        });
-        let records = records(process, &ticket);
+        };
+        let wanted = wanted(process, engine, place, settled, Some(taken), keys);
+        let records = records(process, &wanted);
         let alone = said == code::SAME && settled.candidate_answers && !settled.control_runs;
         self.last = (!alone || records > 0).then(|| {
             let engine = Arc::clone(engine);
-            Last { engine, place, answer, settled, nanos, hides_retry, permit, ticket }
+            Last { engine, place, answer, settled, nanos, hides_retry, permit, wanted }
         });
         said | flags(settled) | records
     }
@@ -187,7 +180,7 @@ impl Work {
 
     /// The request is not of the shape that ASGI describes, so the candidate cannot even be asked.
     pub fn unable(&mut self, process: &Process, engine: &Arc<Engine>, place: Place, now: u64) -> u8 {
-        self.left_to_the_control(process, engine, place, now, REQUEST_SHAPE)
+        self.left_to_the_control(process, engine, place, now, REQUEST_SHAPE, None)
     }
 
     fn left_to_the_control(
@@ -197,13 +190,14 @@ impl Work {
         place: Place,
         now: u64,
         why: Unsupported,
+        taken: Option<Taken<'_, '_>>,
     ) -> u8 {
         self.scratch.clear();
         let (answer, settled) = engine.unable(place, now, why);
-        let ticket = process.ticket(engine, place, settled.compares, || Keys::UNKNOWN);
-        let records = records(process, &ticket);
+        let wanted = wanted(process, engine, place, settled, taken, || Keys::UNKNOWN);
+        let records = records(process, &wanted);
         let (engine, permit) = (Arc::clone(engine), None);
-        self.last = Some(Last { engine, place, answer, settled, nanos: 0, hides_retry: false, permit, ticket });
+        self.last = Some(Last { engine, place, answer, settled, nanos: 0, hides_retry: false, permit, wanted });
         code::UNSUPPORTED | flags(settled) | records
     }
 
@@ -231,12 +225,12 @@ impl Work {
 
     /// The last decision, copied out and forgotten.
     pub fn decision(&mut self) -> Option<Decision> {
-        let Last { engine, place, answer, settled, nanos, hides_retry, permit, ticket } = self.last.take()?;
+        let Last { engine, place, answer, settled, nanos, hides_retry, permit, wanted } = self.last.take()?;
         let mut decision = Decision::copy(engine, place, answer, settled.candidate_answers, nanos, &self.scratch);
         if hides_retry {
             decision.hide_retry();
         }
-        decision.hold(permit, ticket);
+        decision.hold(permit, wanted);
         Some(decision)
     }
 }
@@ -248,9 +242,23 @@ fn flags(settled: Settled) -> u8 {
     answers | control | cap
 }
 
+/// Copies the request if a sidecar is to get it. `keys`: who was counted.
+fn wanted(
+    process: &Process,
+    engine: &Engine,
+    place: Place,
+    settled: Settled,
+    taken: Option<Taken<'_, '_>>,
+    keys: impl FnOnce() -> Keys,
+) -> Option<Wanted> {
+    let ticket = process.ticket(engine, place, settled.compares, keys)?;
+    let copy = |taken| recording::copy(process, Some((engine, place)), settled.candidate_answers, taken);
+    Some(Wanted { ticket, exchange: taken.and_then(copy) })
+}
+
 /// Whether somebody is to get the exchange.
-fn records(process: &Process, ticket: &Option<Ticket>) -> u8 {
-    if process.emitter.is_some() || ticket.is_some() { code::RECORDS } else { 0 }
+fn records(process: &Process, wanted: &Option<Wanted>) -> u8 {
+    if process.emitter.is_some() || wanted.is_some() { code::RECORDS } else { 0 }
 }
 
 /// Pins the route's control where the candidate fails or takes too long.

@@ -1,8 +1,9 @@
 //! One exchange on its way from a request to a thread that writes.
 //!
 //! While a request hands it over, the service waits for it and, in Python, so does every other thread. So it is made of few
-//! parts: the client's bytes and the names lie in one allocation, and what a side did is moved or shared. The record of it,
-//! with an allocation for each header's name and value, is made by the thread, which nobody waits for.
+//! parts: the client's bytes and the names lie in one allocation, made where the request is read anyway, and what a side did
+//! is moved or shared. The record of it, with an allocation for each header's name and value, is made by the thread, which
+//! nobody waits for.
 
 use std::sync::Arc;
 
@@ -15,52 +16,55 @@ use serde_bytes::ByteBuf;
 const REST: usize = 1_024;
 const HEADER: usize = 64;
 
-/// What an exchange says beside the request and what the sides did: see the fields of [`Exchange`].
+/// What an exchange says of the moment when its request is read: see the fields of [`Exchange`].
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(missing_docs, reason = "each is the record's")]
 pub struct Known<'a> {
     pub route: &'a str,
     pub policy: &'a str,
-    pub control_digest: &'a str,
     pub stage: &'static str,
     pub authoritative: &'static str,
     pub entered: u64,
     pub received_at: u64,
     pub worker: u64,
     pub epoch: u64,
-    pub sequence: u64,
-    pub elapsed: u64,
     pub body_bytes: u64,
     /// Whether the body goes along.
     pub keeps_body: bool,
 }
 
+/// What it says of the moment when both sides are done with it.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "each is the record's")]
+pub struct Ended {
+    pub control_digest: Arc<String>,
+    pub sequence: u64,
+    /// When that was, in microseconds since the epoch.
+    pub at: u64,
+    pub control: Option<Observation>,
+    /// Shared with whoever else needs it.
+    pub candidate: Option<Arc<Observation>>,
+}
+
 /// One exchange as a request hands it over.
 #[derive(Debug, Clone)]
 pub struct Emitted {
-    /// `route`, `policy` and `control_digest` are in `pieces`.
+    /// `route` and `policy` are in `pieces`.
     known: Known<'static>,
     has_peer: bool,
     headers: usize,
     given: usize,
     pieces: Pieces,
-    control: Option<Observation>,
-    candidate: Option<Arc<Observation>>,
+    ended: Ended,
 }
 
 impl Emitted {
-    /// Copies a request. `candidate` is shared with whoever else needs it.
-    pub fn new(
-        known: Known<'_>,
-        request: &Request<'_>,
-        control: Option<Observation>,
-        candidate: Option<Arc<Observation>>,
-    ) -> Self {
+    /// Copies a request.
+    pub fn new(known: Known<'_>, request: &Request<'_>) -> Self {
         let body = if known.keeps_body { request.body } else { &[] };
         let first = [
             known.route.as_bytes(),
             known.policy.as_bytes(),
-            known.control_digest.as_bytes(),
             request.method,
             request.raw_path,
             request.query,
@@ -80,31 +84,36 @@ impl Emitted {
             pieces.push(value.as_bytes());
         }
         Self {
-            known: Known { route: "", policy: "", control_digest: "", ..known },
+            known: Known { route: "", policy: "", ..known },
             has_peer: request.peer.is_some(),
             headers: request.headers.len(),
             given: request.given.len(),
             pieces,
-            control,
-            candidate,
+            ended: Ended::default(),
         }
+    }
+
+    /// Adds what became of it.
+    #[must_use]
+    pub fn ended(self, ended: Ended) -> Self {
+        Self { ended, ..self }
     }
 
     /// What the control did.
     pub fn control(&self) -> Option<&Observation> {
-        self.control.as_ref()
+        self.ended.control.as_ref()
     }
 
     /// The bytes that it holds, about.
     pub(crate) fn weight(&self) -> usize {
-        REST + self.pieces.0.len() + forwarded(self.control.as_ref()) + forwarded(self.candidate.as_deref())
+        REST + self.pieces.0.len() + forwarded(self.control()) + forwarded(self.ended.candidate.as_deref())
     }
 
     /// The record of it.
     pub(crate) fn record(self) -> Exchange {
         let mut rest = &*self.pieces.0;
         let mut next = || Pieces::next(&mut rest);
-        let (route, policy, control_digest) = (text(next()), text(next()), text(next()));
+        let (route, policy) = (text(next()), text(next()));
         let (method, raw_path, query) = (next().to_vec(), next().to_vec(), next().to_vec());
         let (body, peer) = (next(), next());
         let request = exchange::Request {
@@ -117,24 +126,25 @@ impl Emitted {
             headers: (0..self.headers).map(|_| (next().to_vec().into(), next().to_vec().into())).collect(),
             given: (0..self.given).map(|_| (text(next()), text(next()))).collect(),
         };
+        let Ended { control_digest, sequence, at, control, candidate } = self.ended;
         Exchange {
             version: record::VERSION,
             route,
             received_at: self.known.received_at,
             worker: self.known.worker,
             epoch: self.known.epoch,
-            sequence: self.known.sequence,
+            sequence,
             stage: self.known.stage.to_owned(),
             entered: self.known.entered,
-            elapsed: self.known.elapsed,
+            elapsed: at.saturating_sub(self.known.received_at).saturating_mul(1_000),
             seeded: false,
             authoritative: self.known.authoritative.to_owned(),
             request,
-            control: self.control,
-            candidate: self.candidate.map(Arc::unwrap_or_clone),
+            control,
+            candidate: candidate.map(Arc::unwrap_or_clone),
             build: crate::BUILD.to_owned(),
             policy,
-            control_digest,
+            control_digest: Arc::unwrap_or_clone(control_digest),
         }
     }
 }
@@ -225,15 +235,19 @@ mod tests {
                 given: &given,
             };
             let known = Known {
-                route: &names[0], policy: &names[1], control_digest: &names[2],
-                stage: "shadow", authoritative: "control", entered: 1, received_at: 2, worker: 3, epoch: 4, sequence: 5,
-                elapsed: 6, body_bytes: 7, keeps_body,
+                route: &names[0], policy: &names[1],
+                stage: "shadow", authoritative: "control", entered: 1, received_at: 2, worker: 3, epoch: 4,
+                body_bytes: 7, keeps_body,
             };
             let side = |nanos| Observation { nanos, ..Observation::default() };
-            let emitted = Emitted::new(known, &request, Some(side(8)), Some(Arc::new(side(9))));
+            let ended = Ended {
+                control_digest: Arc::new(names[2].clone()), sequence: 5, at: 8,
+                control: Some(side(8)), candidate: Some(Arc::new(side(9))),
+            };
+            let emitted = Emitted::new(known, &request).ended(ended);
             let expected = Exchange {
                 version: record::VERSION, route: names[0].clone(), received_at: 2, worker: 3, epoch: 4, sequence: 5,
-                stage: "shadow".to_owned(), entered: 1, elapsed: 6, seeded: false, authoritative: "control".to_owned(),
+                stage: "shadow".to_owned(), entered: 1, elapsed: 6_000, seeded: false, authoritative: "control".to_owned(),
                 request: stored(&request, known), control: Some(side(8)), candidate: Some(side(9)),
                 build: crate::BUILD.to_owned(), policy: names[1].clone(), control_digest: names[2].clone(),
             };

@@ -134,8 +134,8 @@ impl Process {
     }
 
     /// What identifies the control; empty: not known yet.
-    pub fn control(&self) -> arc_swap::Guard<Arc<String>> {
-        self.control.load()
+    pub fn control(&self) -> Arc<String> {
+        self.control.load_full()
     }
 
     /// Takes what identifies the control, and with it the stages that were set for it.

@@ -10,7 +10,7 @@ use crossfade_exchange::hash::of_key;
 use crossfade_exchange::wire::{Dropped, RouteAccount, VERSION};
 use crossfade_exchange::{Forward, Observation, Outcome};
 use crossfade_seam::account::{Keys, Sums, Ticket};
-use crossfade_seam::emitted::{Emitted, Known};
+use crossfade_seam::emitted::{Emitted, Ended, Known};
 use crossfade_seam::stream::{BYTES, ITEMS, Stream};
 
 use peer::{Peer, Place, until};
@@ -68,9 +68,10 @@ impl Worker {
 
 /// An exchange of route `r` with this body, where both sides did the same.
 fn emitted(sequence: u64, body: &[u8], side: Option<&Observation>) -> Emitted {
-    let known = Known { route: "r", sequence, keeps_body: true, ..Known::default() };
+    let known = Known { route: "r", keeps_body: true, ..Known::default() };
     let request = Request { method: b"", raw_path: b"", query: b"", headers: &[], peer: None, body, given: &[] };
-    Emitted::new(known, &request, side.cloned(), side.cloned().map(Arc::new))
+    let (control, candidate) = (side.cloned(), side.cloned().map(Arc::new));
+    Emitted::new(known, &request).ended(Ended { sequence, control, candidate, ..Ended::default() })
 }
 
 /// What is sent arrives, in order, with an account that says so and a first word that says who it is.
