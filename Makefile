@@ -94,7 +94,7 @@ build: $(DEV)/$(STAMP) ## Rebuild the extension and the binary for development
 
 lint: $(DEV)/$(STAMP) ## Format and lints; changes nothing
 	cargo fmt --all --check
-	cargo clippy -q --workspace --exclude crossfade-py --all-targets -- -D warnings
+	cargo clippy -q --workspace --all-targets -- -D warnings
 	$(DEV)/bin/ruff format -q --check python shadow tests build_backend
 	$(DEV)/bin/ruff check -q python shadow tests build_backend
 	$(DEV)/bin/mypy
