@@ -83,8 +83,11 @@ class Gated:
     def ledger(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.state / "ledger.jsonl").read_text().splitlines()]
 
-    def prove(self, *, groups: tuple[dict[str, Any], ...] = (), unseen: int = 0, **changes: Any) -> None:
-        """Evidence of the route's stay as it is, of which nothing is missing but for the changes."""
+    def prove(self, *, groups: tuple[dict[str, Any], ...] = (), unseen: int = 0, away: int = 0, **changes: Any) -> None:
+        """
+        Evidence of the route's stay as it is, of which nothing is missing but for the changes. Its sidecar wrote last
+        `unseen` microseconds ago, when its clock was `away` microseconds behind this one.
+        """
         row, now = self.row(), time.time_ns() // 1000
         subject = {"build": "build", "policy": row["subject"]["policy"], "control": "control"}
         stay = {"route": "api.write", "subject": subject, "stage": row["stage"].partition(":")[0], "entered": row["at"]}
@@ -103,7 +106,7 @@ class Gated:
             keys = b"".join((number < 30).to_bytes(4, "little") for number in range(4_096))
             book.execute("insert into stays values (1, ?, ?)", (json.dumps(stay), keys))
             book.execute("insert into counts values (1, 7, 8, ?)", (json.dumps(counts | changes),))
-            book.execute("insert into clock values (1, ?, ?)", (now, now - unseen))
+            book.execute("insert into clock values (1, ?, ?)", (now - away, now - unseen))
             for number, group in enumerate(groups):
                 found = {"route": "api.write", "subject": subject} | group
                 book.execute("insert into groups values (?, ?)", (str(number), json.dumps(found)))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gated import Gated
+from gated import HOUR, Gated
 
 Until = Callable[[Callable[[], Any]], Any]
 
@@ -101,6 +101,20 @@ def test_only_auto_promotes(gated: Gated, sidecar: Callable[..., Any], until: Un
     until(lambda: gated.ledger()[-1]["proven"])
     until(lambda: "promoted: api.write" in (gated.folder / "sidecar.log").read_text())
     assert gated.row()["stage"] == "canary:5"
+
+
+def test_dwell_stands_still_without_a_sidecar(gated: Gated, sidecar: Callable[..., Any], until: Until) -> None:
+    """
+    The time in which no sidecar ran does not count as watched, however long the stay lasts.
+    """
+    gated.run("stage", "set", "api.write", "shadow", "--why", "back")
+    gated.prove(away=HOUR // 2)
+    process = sidecar()
+    until(lambda: '"started"' in (gated.folder / "sidecar.log").read_text())
+    process.terminate()
+    assert process.wait() == 0
+    assert "dwell 30 min of 1 h" in gated.run("promote", "api.write", code=3)
+    assert gated.row()["stage"] == "shadow"
 
 
 def test_alerts_ask_for_metrics_that_are_there(gated: Gated, sidecar: Callable[..., Any], until: Until) -> None:

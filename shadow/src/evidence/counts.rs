@@ -49,6 +49,8 @@ pub struct Counts {
     pub first: u64,
     /// When the last one was.
     pub last: u64,
+    /// Microseconds since the first one in which no sidecar ran.
+    pub away: u64,
 }
 
 /// Comparisons of one kind of outcome.
@@ -102,6 +104,8 @@ impl Counts {
         self.seam.join(&other.seam);
         self.first = earlier(self.first, other.first);
         self.last = self.last.max(other.last);
+        // Nobody looked at any of them: the one that is there longest knows of it all.
+        self.away = self.away.max(other.away);
     }
 }
 

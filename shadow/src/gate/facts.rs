@@ -195,11 +195,11 @@ impl Facts {
         self.counts.mismatches + self.excess.iter().map(|excess| excess.explained - excess.allowed).sum::<u64>()
     }
 
-    /// Seconds since the first comparison of this stay, by the sidecar's clock.
+    /// Seconds since the first comparison of this stay in which a sidecar ran, by its clock.
     pub fn watched(&self) -> f64 {
         match self.counts.first {
             0 => 0.0,
-            first => self.now.saturating_sub(first) as f64 / 1e6,
+            first => self.now.saturating_sub(first).saturating_sub(self.counts.away) as f64 / 1e6,
         }
     }
 

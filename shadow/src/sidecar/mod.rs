@@ -16,6 +16,8 @@
 //! waits; the first step then does not read its socket, and the worker's ring drops and counts. Nothing is shed here.
 
 mod arrival;
+#[cfg(test)]
+mod bounds;
 mod capture;
 mod clock;
 mod counting;
@@ -182,7 +184,7 @@ pub fn run(policy: Policy, options: Options, turn: Box<dyn Turn>) -> Result<(), 
     drop((onward, taken, reverse));
     controls.map(|controls| spawn("control", move || controls.work())).transpose()?;
     let stored = capture.map(|capture| spawn("capture", move || capture.work())).transpose()?;
-    let parts = (Tally::new(evidence), book);
+    let parts = (Tally::new(evidence, clock.now()), book);
     let counting = Counting::new(parts, options.directory.clone(), clock, Arc::clone(&metrics), turn, full);
     let (counted, done) = oneshot::channel();
     spawn("counting", move || {

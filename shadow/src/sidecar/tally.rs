@@ -49,8 +49,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Goes on from what there is.
-    pub fn new(evidence: Evidence) -> Self {
+    /// Goes on from what there is, at `now` by the sidecar's clock: since it was written nobody has looked.
+    pub fn new(evidence: Evidence, now: u64) -> Self {
         let mut current: HashMap<(Source, String), Stay> = HashMap::new();
         for (stay, of_stay) in &evidence.stays {
             for (&source, counts) in &of_stay.by_source {
@@ -63,7 +63,8 @@ impl Tally {
                 }
             }
         }
-        Self {
+        let away = if evidence.now == 0 { 0 } else { now.saturating_sub(evidence.now) };
+        let mut tally = Self {
             evidence,
             keys: BTreeSet::new(),
             counts: BTreeSet::new(),
@@ -74,6 +75,20 @@ impl Tally {
             current,
             group_keys: HashMap::new(),
             unsaved: 0,
+        };
+        tally.was_away(away);
+        tally
+    }
+
+    /// Counts a time in which no sidecar ran, in the stays that may go on.
+    fn was_away(&mut self, micros: u64) {
+        for stay in self.current.values() {
+            for (&source, counts) in &mut self.evidence.stays.entry(stay.clone()).or_default().by_source {
+                // A stay is current for more than one process.
+                if counts.first > 0 && self.counts.insert((stay.clone(), source)) {
+                    counts.away += micros;
+                }
+            }
         }
     }
 
