@@ -5,7 +5,6 @@ more than the limit says, and nobody is refused before.
 
 from __future__ import annotations
 
-import http.client
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 pytest.importorskip("uvicorn")
 
 from journey.test_gateway import BINARY, POLICY, serving
+from live_service import answers_at_once, connected
 
 STAGES = ["off", "shadow", "canary:50", "live", "shadow", "live", "off"]
 
@@ -23,11 +23,12 @@ class Clients:
     """Clients of one worker: what they send goes over one connection."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self.connection = http.client.HTTPConnection(*address, timeout=30)
+        self.connection = connected(address)
 
     def status(self, method: str, target: str, client: str) -> int:
         headers = {"X-Forwarded-For": client, "Authorization": f"token {client}"}
         self.connection.request(method, target, headers=headers)
+        answers_at_once(self.connection)
         response = self.connection.getresponse()
         response.read()
         return response.status
