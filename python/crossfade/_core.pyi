@@ -171,9 +171,11 @@ class NativeSeam:
         key: str,
         cost: SupportsIndex,
         now: SupportsFloat | SupportsIndex,
+        told: bool,
     ) -> None:
         """
-        Notes that the control has hit a key at `now` with `cost`, and the candidate has not.
+        Notes that the control has hit a key at `now` with `cost`, and the candidate has not. `told`: its exchange says
+        so.
         """
     def decision(self, /) -> Decision | None:
         """

@@ -311,29 +311,28 @@ class Seam(Counting):
         control = self.control_of(request)
         if control is None:
             return None
-        return self.observe(control, request, now, beside=code & SAID in _COUNTED, counted=counted)
+        return self.observe(control, request, now, said=code & SAID, counted=counted)
 
     async def _run_async(self, request: Request, now: int, code: int, counted: Counted = None) -> Observation | None:
         control = self.control_of(request)
         if control is None:
             return None
-        beside = code & SAID in _COUNTED
         if control.is_async:
-            return await self.observe_async(control, request, now, beside=beside, counted=counted)
-        return self.observe(control, request, now, beside=beside, counted=counted)
+            return await self.observe_async(control, request, now, said=code & SAID, counted=counted)
+        return self.observe(control, request, now, said=code & SAID, counted=counted)
 
     def observe(
-        self, control: Control, request: Request, now: int, *, beside: bool = False, counted: Counted = None
+        self, control: Control, request: Request, now: int, *, said: int = 0, counted: Counted = None
     ) -> Observation:
         """
         Run a sync control and keep what it did, raising included: a rejection usually *is* an exception.
 
-        `beside`: a candidate has decided the request, and so has counted it. `counted`: the candidate's hits in the
-        control's own counters, which it must not make again.
+        `said`: what the candidate said first; 0: it was not asked. `counted`: its hits in the control's own counters,
+        which the control must not make again.
         """
         if control.is_async:
             raise TypeError("this route's control is async: await seam.admit_async(request)")
-        charges = _charges.fresh(beside=beside, counted=counted)
+        charges = _charges.fresh(beside=said in _COUNTED, told=said > 0, counted=counted)
         token = _charges.noted.set(charges)
         returned, error = None, None
         start = perf_counter_ns()
@@ -347,10 +346,10 @@ class Seam(Counting):
         return _observation(control, returned, error, charges, nanos)
 
     async def observe_async(
-        self, control: Control, request: Request, now: int, *, beside: bool = False, counted: Counted = None
+        self, control: Control, request: Request, now: int, *, said: int = 0, counted: Counted = None
     ) -> Observation:
         """The same for an async control; cancellation goes through."""
-        charges = _charges.fresh(beside=beside, counted=counted)
+        charges = _charges.fresh(beside=said in _COUNTED, told=said > 0, counted=counted)
         token = _charges.noted.set(charges)
         returned, error = None, None
         start = perf_counter_ns()

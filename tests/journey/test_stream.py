@@ -7,12 +7,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Service
 from crossfade import Outcome, Request
+
+sys.path.insert(0, str(Path(__file__).parent / "fixtures"))
+
+from msgpack_frames import read_frame
 
 NO = Outcome.invalid("control")
 HEARD = bytes([0x82, 0xA1, ord("v"), 1, 0xA1, ord("n"), 0])
@@ -28,10 +34,10 @@ def row(seam: Any) -> dict[str, Any]:
 
 
 class Reader:
-    """A sidecar that counts what each connection says: b"h" hello, b"x" an exchange, b"a" an account."""
+    """A sidecar that keeps what each connection says: `h` hello, `x` an exchange, `a` an account."""
 
     def __init__(self, path: Path) -> None:
-        self.said: list[list[bytes]] = []
+        self.said: list[list[dict[str, Any]]] = []
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         self.listener.listen()
@@ -40,19 +46,24 @@ class Reader:
     def accept(self) -> None:
         while True:
             connection, _ = self.listener.accept()
-            said: list[bytes] = []
+            said: list[dict[str, Any]] = []
             self.said.append(said)
             threading.Thread(target=self.read, args=(connection, said), daemon=True).start()
 
-    def read(self, connection: socket.socket, said: list[bytes]) -> None:
+    def read(self, connection: socket.socket, said: list[dict[str, Any]]) -> None:
         connection.sendall(len(HEARD).to_bytes(4, "big") + HEARD)
         with connection.makefile("rb") as stream:
-            while head := stream.read(4):
-                said.append(stream.read(int.from_bytes(head, "big"))[2:3])
+            while (frame := read_frame(stream)) is not None:
+                said.append(frame)
 
     def counts(self) -> list[tuple[int, int]]:
         """Hellos and exchanges of each connection."""
-        return [(said.count(b"h"), said.count(b"x")) for said in self.said]
+        return [(sum("h" in frame for frame in said), sum("x" in frame for frame in said)) for said in self.said]
+
+    def missed(self, route: str) -> list[tuple[int, bool]]:
+        """How many missed keys of a route each account names, and whether all may be."""
+        accounts = [frame["a"]["r"] for said in self.said for frame in said if "a" in frame]
+        return [(len(routes[route]["k"]), routes[route]["m"]) for routes in accounts if route in routes]
 
 
 @pytest.fixture
@@ -198,3 +209,60 @@ def test_a_failing_candidate_is_pinned(service, until, caplog):
     assert '"control":"test"' in file.read_text()
     service.stage("pages", "shadow", at=2, follow=seam)
     assert (row(seam)["stage"], row(seam)["pinned"]) == ("shadow", None)
+
+
+def test_keys_outside_the_sample_are_missed_where_they_count_together(tmp_path, until):
+    """
+    A sample takes whole keys of one limit. What it leaves out counts in a key of another one too, and no exchange says
+    so. That key is told as missed; nothing is where each key is told whole.
+    """
+    for second, expected in (('["header:x-team"]\non_missing = "reject"', 1), ('["client"]', 0)):
+        folder = tmp_path / str(expected)
+        folder.mkdir()
+        service = Service(folder, SAMPLED.replace("SECOND", second))
+        service.stage("r", "shadow")
+        reader = Reader(service.state / "sidecar.sock")
+        seam = service.seam()
+        seam.control("r", lambda _: NO)
+        for n in range(200):
+            seam.admit(Request.of("GET", "/r", peer=f"10.0.0.{n}", headers=[(b"x-team", b"one")]))
+        assert seam.flush(5)
+        account = seam.status()["routes"]["r"]["account"]
+        assert account["requests"] == 200 and 100 < account["sampled_out"] < 200
+        said = until(lambda reader=reader: reader.missed("r"))
+        assert (max(keys for keys, _ in said), any(more for _, more in said)) == (expected, False)
+
+
+SAMPLED = """
+version = 1
+[limits.each]
+key = ["client"]
+rate = "9/minute"
+strategy = "moving-window"
+[limits.together]
+key = SECOND
+rate = "9/hour"
+strategy = "moving-window"
+[[route]]
+name = "r"
+match = "GET /r"
+limits = ["each", "together"]
+gate = { sample = 0.25 }
+"""
+
+
+def test_after_live_nothing_is_known(service, reader, until):
+    """
+    In `live` the candidate counts most keys alone. When the control is given those counts, all keys are missed.
+    """
+    service.stage("pages", "shadow")
+    seam = service.seam()
+    seam.control("pages", lambda _: NO)
+    seam.admit(page())
+    assert seam.flush(5)
+    for stage in ("canary:99", "live", "canary:99"):
+        assert not any(more for _, more in reader.missed("pages")), stage
+        service.stage("pages", stage, follow=seam)
+    seam.admit(page())
+    assert seam.flush(5)
+    until(lambda: any(more for _, more in reader.missed("pages")))

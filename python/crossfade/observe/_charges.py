@@ -24,12 +24,13 @@ class Charges(list[Charge]):
 
     Where the candidate counts in the control's own counters and has counted this request, `counted` holds its hits:
     then the control must not count again. `beside`: where each side counts for itself, the candidate has counted this
-    request too.
+    request too. `told`: a candidate was asked, so the request's exchange holds these charges.
     """
 
-    def __init__(self, *, beside: bool, counted: Iterable[Granted] | None) -> None:
+    def __init__(self, *, beside: bool, told: bool, counted: Iterable[Granted] | None) -> None:
         super().__init__()
         self.beside = beside
+        self.told = told
         self.answers: list[Answer] = []
         self.counted = None if counted is None else list(counted)
 
@@ -77,8 +78,8 @@ def watched() -> bool:
     return _watched
 
 
-def fresh(*, beside: bool, counted: Iterable[Granted] | None = None) -> Charges | None:
+def fresh(*, beside: bool, told: bool, counted: Iterable[Granted] | None = None) -> Charges | None:
     """
     A list for one control's charges, or None where nothing is watched.
     """
-    return Charges(beside=beside, counted=counted) if _watched else None
+    return Charges(beside=beside, told=told, counted=counted) if _watched else None

@@ -90,10 +90,11 @@ class Turn:
         charges = noted.get()
         if charges is not None and charges.beside:
             return
+        told = charges is not None and charges.told
         try:
             now = time.time()
             for native in self.natives:
-                native.counted_alone(self.limit, self.place.terms, self.key, self.cost, now)
+                native.counted_alone(self.limit, self.place.terms, self.key, self.cost, now, told)
         except Exception:
             _failed()
 

@@ -98,9 +98,9 @@ pub struct RouteAccount {
     /// Why the worker lets the control alone judge this route, if it does.
     #[serde(rename = "p")]
     pub pinned: Option<String>,
-    /// [`crate::hash::of_key`] of keys that were dropped or lost since the last account: of the limits that the request was
-    /// charged to, or of the limit `""` and the client where it was charged to none. One that a broken connection may have
-    /// swallowed is said again.
+    /// [`crate::hash::of_key`] of keys that were dropped or lost since the last account, or that the control charged where no
+    /// exchange says so: of the limits that the request was charged to, or of the limit `""` and the client where it was
+    /// charged to none. One that a broken connection may have swallowed is said again.
     #[serde(rename = "k")]
     pub missed: Vec<u64>,
     /// More keys were than `missed` holds: all of the route may be.

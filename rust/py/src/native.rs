@@ -180,7 +180,7 @@ impl NativeSeam {
 
     /// Whether hits that the control makes at `now`, in seconds since the epoch, are to be told: mostly not.
     fn hands_over(&self, now: f64) -> bool {
-        self.with_counts("hands_over", |engine| Some(engine.tally().hands_over(handover::timestamp(now).micros())))
+        self.with_counts("hands_over", |_, engine| Some(engine.tally().hands_over(handover::timestamp(now).micros())))
             .unwrap_or(false)
     }
 
@@ -193,7 +193,7 @@ impl NativeSeam {
         key: &Bound<'py, PyString>,
         now: f64,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let owed = self.with_counts("owed", |engine| {
+        let owed = self.with_counts("owed", |_, engine| {
             let limit = handover::limit(&engine.policy, limit, (&terms.0, terms.1, terms.2))?;
             // What is no text is no key of the candidate's.
             engine.tally().owed(limit, key.to_str().ok()?.as_bytes(), handover::timestamp(now))
@@ -201,11 +201,25 @@ impl NativeSeam {
         owed.map_or(Ok(None), |state| handover::to_python(key.py(), state))
     }
 
-    /// Notes that the control has hit a key at `now` with `cost`, and the candidate has not.
-    fn counted_alone(&self, limit: &str, terms: (String, u64, u64), key: &Bound<'_, PyString>, cost: u64, now: f64) {
-        self.with_counts("counted_alone", |engine| {
+    /// Notes that the control has hit a key at `now` with `cost`, and the candidate has not. `told`: its exchange says
+    /// so.
+    #[pyo3(signature = (limit, terms, key, cost, now, told))]
+    fn counted_alone(
+        &self,
+        limit: &str,
+        terms: (String, u64, u64),
+        key: &Bound<'_, PyString>,
+        cost: u64,
+        now: f64,
+        told: bool,
+    ) {
+        self.with_counts("counted_alone", |process, engine| {
             let limit = handover::limit(&engine.policy, limit, (&terms.0, terms.1, terms.2))?;
-            engine.tally().counted_alone(limit, key.to_str().ok()?.as_bytes(), cost, handover::timestamp(now));
+            let key = key.to_str().ok()?.as_bytes();
+            engine.tally().counted_alone(limit, key, cost, handover::timestamp(now));
+            if !told || !process.stream.is_heard() {
+                engine.untold(limit, key);
+            }
             Some(())
         });
     }

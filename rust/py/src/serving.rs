@@ -36,13 +36,13 @@ impl NativeSeam {
     }
 
     /// Runs `f` with the counts of this process, if it serves already. Who only counts must not make it.
-    pub(crate) fn with_counts<T>(&self, at: &str, f: impl FnOnce(&Engine) -> Option<T>) -> Option<T> {
+    pub(crate) fn with_counts<T>(&self, at: &str, f: impl FnOnce(&Process, &Engine) -> Option<T>) -> Option<T> {
         let serves =
             |process: &Option<Arc<Process>>| process.as_ref().is_some_and(|p| p.generation == fork::generation());
         if !serves(&self.process.load()) {
             return None;
         }
-        self.with(at, None, |_, engine| f(engine))
+        self.with(at, None, |process, engine| f(process, engine))
     }
 
     /// Runs `f` with this process and its engine. A panic of ours is counted and answered by `fallback`, which leaves

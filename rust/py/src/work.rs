@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use crossfade_core::limit::LimitId;
 use crossfade_core::rollout::Rollout;
 use crossfade_core::{Outcome, Scratch, Timestamp, Unsupported};
 use crossfade_seam::account::Keys;
@@ -158,9 +159,10 @@ impl Work {
             }
         };
         let scratch = &self.scratch;
-        let keys = || {
+        let keys = |counts: &dyn Fn(LimitId) -> bool| {
             let name = |limit| &*engine.policy.limit(limit).name;
-            Keys::of(scratch.charges().map(|charge| (name(charge.limit), charge.key)), &scratch.client)
+            let charges = scratch.charges().filter(|charge| counts(charge.limit));
+            Keys::of(charges.map(|charge| (name(charge.limit), charge.key)), &scratch.client)
         };
         let wanted = wanted(process, engine, place, settled, Some(taken), keys);
         let records = records(process, &wanted);
@@ -194,7 +196,7 @@ impl Work {
     ) -> u8 {
         self.scratch.clear();
         let (answer, settled) = engine.unable(place, now, why);
-        let wanted = wanted(process, engine, place, settled, taken, || Keys::UNKNOWN);
+        let wanted = wanted(process, engine, place, settled, taken, |_| Keys::UNKNOWN);
         let records = records(process, &wanted);
         let (engine, permit) = (Arc::clone(engine), None);
         self.last = Some(Last { engine, place, answer, settled, nanos: 0, hides_retry: false, permit, wanted });
@@ -249,9 +251,9 @@ fn wanted(
     place: Place,
     settled: Settled,
     taken: Option<Taken<'_, '_>>,
-    keys: impl FnOnce() -> Keys,
+    keys: impl FnOnce(&dyn Fn(LimitId) -> bool) -> Keys,
 ) -> Option<Wanted> {
-    let ticket = process.ticket(engine, place, settled.compares, keys)?;
+    let ticket = process.ticket(engine, place, settled, keys)?;
     let copy = |taken| recording::copy(process, Some((engine, place)), settled.candidate_answers, taken);
     Some(Wanted { ticket, exchange: taken.and_then(copy) })
 }

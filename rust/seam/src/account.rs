@@ -94,12 +94,18 @@ impl Keys {
 
     /// The keys of charges as (limit, key), or the client where nothing was charged.
     pub fn of<'a>(charges: impl Iterator<Item = (&'a str, &'a [u8])>, client: &str) -> Self {
+        let mut keys = Self::of_charges(charges);
+        if keys.length == 0 {
+            keys.add(of_key("", client.as_bytes()));
+        }
+        keys
+    }
+
+    /// The keys of charges as (limit, key).
+    pub fn of_charges<'a>(charges: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
         let mut keys = Self::default();
         for (limit, key) in charges {
             keys.add(of_key(limit, key));
-        }
-        if keys.length == 0 {
-            keys.add(of_key("", client.as_bytes()));
         }
         keys
     }
@@ -134,6 +140,23 @@ impl Sums {
     /// Whether this is the first call.
     pub(crate) fn registers(&self) -> bool {
         !self.registered.load(Ordering::Relaxed) && !self.registered.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether a sidecar is told of this route.
+    pub(crate) fn is_registered(&self) -> bool {
+        self.registered.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the control has charged these keys, and no exchange says so.
+    pub fn miss(&self, keys: &Keys) {
+        self.missed().add(keys);
+    }
+
+    /// The same, of all keys.
+    pub(crate) fn miss_all(&self) {
+        if self.is_registered() {
+            self.miss(&Keys::UNKNOWN);
+        }
     }
 
     /// What was dropped for a reason.

@@ -114,6 +114,12 @@ impl Engine {
             {
                 tally.missed(&route.limits, now);
             }
+            if let Some((before, id)) = known
+                && before.state(id).stage() == Stage::Live
+            {
+                // What the candidate counted alone, of which nobody was told, goes to the control now.
+                before.state(id).sums.miss_all();
+            }
             let known = known.map(|(before, id)| (before.policy.route(id), before.state(id)));
             let counts = known.map_or_else(Arc::default, |(_, state)| Arc::clone(&state.counts));
             let sums = known.map_or_else(|| Sums::of(&route.name), |(_, state)| Arc::clone(&state.sums));

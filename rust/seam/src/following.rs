@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use crossfade_core::Timestamp;
+use crossfade_core::limit::Limit;
 use crossfade_exchange::stage::{Stage, Stages, Subject};
 
+use crate::account::Keys;
 use crate::engine::{Answer, Engine, Place, RouteState};
 
 impl Engine {
@@ -21,11 +23,26 @@ impl Engine {
             if !ours && row.is_some_and(|row| row.stage > Stage::Shadow) {
                 held.push(&*route.name);
             }
+            let before = state.stage();
             state.switch.set(&route.name, row, if ours { Stage::Live } else { Stage::Shadow });
             state.sums.breaker.follow(row.map_or(0, |row| row.at));
+            if before == Stage::Live && state.stage() != Stage::Live {
+                // The control is given what the candidate counted alone, of which nobody was told.
+                state.sums.miss_all();
+            }
         }
         self.restage();
         held
+    }
+
+    /// Notes that the control has charged a key where no exchange will say so: a route that is `off` counts there, for one.
+    pub fn untold(&self, limit: &Limit, key: &[u8]) {
+        let mut routes = self.policy.routes.iter().zip(&self.routes);
+        // A key is missed by all routes that it is told for.
+        let told = routes.find(|(route, state)| route.limits.contains(&limit.id) && state.sums.is_registered());
+        if let Some((_, state)) = told {
+            state.sums.miss(&Keys::of_charges([(&*limit.name, key)].into_iter()));
+        }
     }
 
     /// Lets the control alone judge a route whose candidate failed or took too long, and says so: once.
@@ -39,6 +56,9 @@ impl Engine {
             return None;
         }
         state.counts.pinned.add();
+        if place.stage == Stage::Live {
+            state.sums.miss_all();
+        }
         self.restage();
         let name = &self.policy.route(place.route).name;
         Some(format!("route {name}: {why}; in this process the control alone judges it until its stage is set again"))
@@ -61,6 +81,8 @@ impl Engine {
             });
             state.shares.store(shares, Ordering::Relaxed);
         }
-        self.tally.set_busy(self.routes.iter().any(|state| state.stage() != Stage::Off));
+        if self.tally.set_busy(self.routes.iter().any(|state| state.stage() != Stage::Off)) {
+            self.routes.iter().for_each(|state| state.sums.miss_all());
+        }
     }
 }

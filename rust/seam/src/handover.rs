@@ -79,15 +79,18 @@ impl Shortness {
 }
 
 impl Tally {
-    /// Says whether any route is not `off`.
-    pub(crate) fn set_busy(&self, busy: bool) {
+    /// Says whether any route is not `off`; whether nobody has looked for a while at what the control counts.
+    pub(crate) fn set_busy(&self, busy: bool) -> bool {
         let Handover { busy: was, epoch, until, .. } = &self.handover;
         let was = was.swap(busy, Ordering::Relaxed);
         if was && !busy {
             until.store(UNSET, Ordering::Relaxed);
-        } else if busy && !was && until.load(Ordering::Relaxed) == OVER {
+        }
+        let was_away = busy && !was && until.load(Ordering::Relaxed) == OVER;
+        if was_away {
             epoch.fetch_add(1, Ordering::Relaxed);
         }
+        was_away
     }
 
     /// Whether hits that the control makes at `now` are of interest here.

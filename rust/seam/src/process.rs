@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use crossfade_core::Policy;
+use crossfade_core::limit::LimitId;
 use crossfade_exchange::stage::Stages;
 use crossfade_exchange::wire::Dropped;
 
@@ -18,6 +19,7 @@ use crate::engine::{Engine, Place, clock_micros};
 use crate::follower::{self, Paths};
 use crate::fork;
 use crate::news::News;
+use crate::settle::Settled;
 use crate::stream::Stream;
 
 /// One process's half of a seam. A fork leaves it behind and makes a new one.
@@ -109,16 +111,27 @@ impl Process {
         trouble
     }
 
-    /// Counts a decided request, and gives a ticket for its exchange if somebody is to get that. `keys`: who was counted.
-    pub fn ticket(&self, engine: &Engine, place: Place, compares: bool, keys: impl FnOnce() -> Keys) -> Option<Ticket> {
+    /// Counts a decided request, and gives a ticket for its exchange if somebody is to get that. `keys`: who was counted, of
+    /// the limits that it is told.
+    pub fn ticket(
+        &self,
+        engine: &Engine,
+        place: Place,
+        settled: Settled,
+        keys: impl FnOnce(&dyn Fn(LimitId) -> bool) -> Keys,
+    ) -> Option<Ticket> {
         let sums = engine.sums(place.route);
         sums.requests.add();
         let listens = self.stream.listens(sums);
-        if !compares {
+        if !settled.compares {
             sums.sampled_out.add();
+            let is_split = |id| engine.is_split(place.route, id);
+            if settled.control_runs && engine.policy.route(place.route).limits.iter().any(|&id| is_split(id)) {
+                sums.miss(&keys(&is_split));
+            }
             return None;
         }
-        let keys = keys();
+        let keys = keys(&|_| true);
         if !listens {
             sums.drop_for(Dropped::NoSidecar, &keys);
             return None;

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
-use crossfade_core::policy::{Drift, Route};
+use crossfade_core::limit::LimitId;
+use crossfade_core::policy::{Drift, Route, RouteId};
 use crossfade_core::{Request, Scratch, Timestamp, Unsupported};
 use crossfade_exchange::hash::{hash, part};
 use crossfade_exchange::stage::Stage;
@@ -114,6 +115,12 @@ impl Engine {
         counts.control.add();
         self.missed(place.route, now);
         (Answer::Unsupported(why), Settled::CONTROL)
+    }
+
+    /// Whether requests that are compared and such that are not can meet in one key of a limit.
+    pub(crate) fn is_split(&self, route: RouteId, id: LimitId) -> bool {
+        let sampled_by = self.policy.route(route).cutover_key;
+        sampled_by.is_none_or(|by| self.policy.limit(by).key != self.policy.limit(id).key)
     }
 
     /// Whether a request's key is in the sample that is compared. Counting goes on for all.

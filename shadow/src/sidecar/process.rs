@@ -1,6 +1,6 @@
 //! What is remembered of one process of the service.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 use crossfade_core::Policy;
 use crossfade_core::policy::Route;
@@ -17,8 +17,8 @@ const RECENT: usize = 1_024;
 #[derive(Debug, Default)]
 pub struct Process {
     taught: Option<Taught>,
-    /// By route: which stay its last exchange belongs to.
-    entered: HashMap<String, (u64, u8)>,
+    /// Routes of which exchanges have come.
+    entered: HashSet<String>,
     recent: VecDeque<Interval>,
     /// The latest time at which an exchange of it was received.
     latest: u64,
@@ -55,36 +55,20 @@ impl Interval {
     }
 }
 
-/// Place of `canary` in [`stages`]. A canary is followed by a larger one.
-const CANARY: u8 = 2;
-
-/// The order of stages whose every exchange arrives; the last, which sends a sample, is after them.
-fn stages(word: &str) -> u8 {
-    match word {
-        "shadow" => 1,
-        "canary" => CANARY,
-        "live" => 3,
-        _ => 0,
-    }
-}
-
 impl Process {
     /// What its control has granted.
     pub fn taught(&mut self, policy: &Policy) -> &mut Taught {
         self.taught.get_or_insert_with(|| Taught::new(policy))
     }
 
-    /// An exchange of `route` has come. With the first of a stay everything begins anew that its limits count, as what was
-    /// charged between two stays may not have arrived: but not where the route went on from a stage in which all of it does.
+    /// An exchange of `route` has come. With the first of them everything that its limits count begins anew. After that a
+    /// worker tells of every charge: by an exchange, or as missed.
     pub fn enter(&mut self, policy: &Policy, route: &Route, exchange: &Exchange) {
         self.latest = self.latest.max(exchange.received_at);
-        let stay = (exchange.entered, stages(&exchange.stage));
-        match self.entered.insert(route.name.to_string(), stay) {
-            Some((entered, _)) if entered == stay.0 => return,
-            // Nobody is promoted out of a stage without its exchanges, so nothing lay in between.
-            Some((_, before)) if before > 0 && (before < stay.1 || (before, stay.1) == (CANARY, CANARY)) => return,
-            _ => {}
+        if self.entered.contains(&*route.name) {
+            return;
         }
+        self.entered.insert(route.name.to_string());
         let whole = &mut self.taught(policy).whole;
         route.limits.iter().for_each(|&id| whole.begin(policy.limit(id), exchange.received_at));
     }

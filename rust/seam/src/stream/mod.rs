@@ -91,6 +91,11 @@ impl Stream {
             self.shared.routes().push(Arc::clone(sums));
             self.thread.get_or_init(|| self.start());
         }
+        self.is_heard()
+    }
+
+    /// Whether a sidecar hears what is offered, or may.
+    pub fn is_heard(&self) -> bool {
         self.shared.listens.load(Ordering::Relaxed) != listens::NO
     }
 
