@@ -322,11 +322,11 @@ fn accounts_and_excess_are_gathered() {
     assert_eq!(service.facts("a").unaccounted, 2);
 
     let counts = service.counts("a");
-    counts.verdicts = serde_json::from_value(serde_json::json!({ "match": 6_000, "edge": 9 })).expect("verdicts");
+    counts.verdicts = serde_json::from_value(serde_json::json!({ "match": 6_000, "edge": 23 })).expect("verdicts");
     counts.known = [("case".to_owned(), 8), ("gone".to_owned(), 1)].into();
     let facts = service.facts("a");
     let excess: Vec<_> = facts.excess.iter().map(|found| (found.known.as_deref(), found.allowed, found.over)).collect();
-    assert_eq!(excess, [(Some("case"), 6, false), (Some("gone"), 0, true), (None, 6, false)]);
+    assert_eq!(excess, [(Some("case"), 6, false), (Some("gone"), 0, true), (None, 20, false)]);
     assert_eq!((facts.mismatches(), facts.all.mismatches), (2 + 1 + 3, 2 + 3));
     service.evidence.now = NOW + 24 * HOUR;
     let facts = service.facts("a");

@@ -1,8 +1,6 @@
 //! One exchange, judged twice: on what each side did by its own counts, and on what the candidate does given what the control
 //! has granted. The second is the verdict that gates.
 
-use std::time::Duration;
-
 use crossfade_core::limit::{LimitId, Strategy};
 use crossfade_core::policy::{Policy, Route, RouteId};
 use crossfade_core::{Request, Scratch, Timestamp, client};
@@ -10,6 +8,7 @@ use crossfade_exchange::hash::{hash, of_key};
 use crossfade_exchange::{Charge, Exchange, Observation, Outcome};
 
 use super::arrival::stay_of;
+use super::edge::{Span, Waits, end_of, is_brief};
 use super::judged::{Judged, findings, reason};
 use super::process::Process;
 use super::teach::{Taught, can_teach};
@@ -19,10 +18,6 @@ use crate::known::{Day, expired};
 use crate::redact::Redactor;
 use crate::replay::Lent;
 use crate::verdict::{Judgement, NotJudged, Verdict, judge, weigh};
-
-/// The most of an exchange's own time in which its control may have read another clock. More than that is no edge but a
-/// different answer.
-const EDGE: Duration = Duration::from_millis(50);
 
 /// What a judge goes by.
 pub struct Case {
@@ -54,9 +49,9 @@ enum Gating {
     Disputed(Judgement),
 }
 
-/// The latest instant at which a side can have read a clock for an exchange.
-fn end_of(exchange: &Exchange) -> Timestamp {
-    Timestamp::from_micros(exchange.received_at + (exchange.elapsed / 1_000).min(EDGE.as_micros() as u64))
+/// The verdict on a difference that another clock explains.
+fn another_clock(brief: bool) -> Gating {
+    if brief { Gating::Edge } else { Gating::NotJudged(reason::STALLED) }
 }
 
 impl Case {
@@ -100,7 +95,8 @@ impl Case {
         if let Some(control) = &exchange.control
             && self.taught[usize::from(id.0)]
         {
-            process.taught(&self.policy).teach(&self.policy, route, control, now, end_of(exchange));
+            let taught = process.taught(&self.policy);
+            taught.teach(&self.policy, route, control, (now, end_of(exchange)), is_brief(exchange));
         }
         process.remember(exchange);
         settled
@@ -173,7 +169,7 @@ impl Case {
                 let taught = process.taught(&self.policy);
                 self.gate(taught, (id, request), exchange, (control, candidate), &free, today, scratch)
             }
-            _ if self.is_edge(exchange, &free) => Gating::Edge,
+            _ if self.is_edge(exchange, &free) => another_clock(is_brief(exchange)),
             _ => Gating::Judged(free.clone(), false),
         };
         let mut disputed = false;
@@ -245,17 +241,23 @@ impl Case {
         }
         let charges = again.charges.as_deref().unwrap_or_default();
         let end = end_of(exchange);
+        let refusal = refused(control);
+        let span = Span { now, end, refuser: refusal.map(|(limit, _)| limit) };
         let within = taught.edges(policy, charges, now).into_iter().filter(|&edge| edge > now && edge <= end);
+        let mut waits = Waits::of(refusal);
+        waits.add(&mut again.clone());
         let instants = [(now, true), (end, false), (end, true)].into_iter().chain(within.map(|edge| (edge, false)));
         if end > now
             && instants.into_iter().any(|(instant, late)| {
-                let later = taught.ask_late(policy, id, request, instant, late, scratch);
+                let mut later = taught.ask_within(policy, id, request, (instant, late), span, scratch);
+                waits.add(&mut later);
                 let differences = self.differences(route, exchange, control, candidate, &later);
                 admits_alike(control, &later)
                     && weigh(route, differences, unreported(control, &later), today).verdict != Verdict::Mismatch
             })
         {
-            return Gating::Edge;
+            let has_stalled = |side: &Observation| taught.has_stalled(side.charges.as_deref().unwrap_or_default(), now);
+            return another_clock(is_brief(exchange) && ![control, &again].into_iter().any(has_stalled));
         }
         Gating::Disputed(judgement)
     }

@@ -17,6 +17,8 @@ pub mod reason {
     pub const OTHER_POLICY: &str = "other_policy";
     /// Not all that the control has granted one of its keys is known.
     pub const COLD: &str = "cold";
+    /// It took so long that its control may have read a clock at which it had to answer otherwise.
+    pub const STALLED: &str = "stalled";
     /// Requests of one key were under way together, so nobody knows whose hit came first.
     pub const IN_FLIGHT_TOGETHER: &str = "in_flight_together";
     /// The control gives two answers to the same request in just these places.

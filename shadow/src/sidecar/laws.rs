@@ -25,6 +25,8 @@ use crate::evidence::Source;
 use crate::known::Day;
 use crate::verdict::Verdict;
 
+mod edges;
+
 const BUILD: &str = "b";
 
 /// Microseconds of a second, and a time at which nothing was counted yet.
@@ -295,25 +297,6 @@ fn silent_losses_show() {
         let later = world.hit(1, START + 25 * SECOND);
         assert_eq!(later.gating, Verdict::Match);
     }
-}
-
-/// A control that reads its own clock after the window's end is on another side of the edge, if its own time allows that.
-#[test]
-fn an_edge_is_an_edge() {
-    for (told, expected) in [(true, Verdict::Edge), (false, Verdict::Mismatch)] {
-        let mut world = World::whole("fixed-window");
-        (0..4).for_each(|nth| _ = world.hit(1, START + nth));
-        let mut exchange = world.exchange(1, START + 10 * SECOND - 300, 700);
-        if !told {
-            exchange.elapsed = 100_000;
-        }
-        assert_eq!(world.judge(&exchange).gating, expected);
-    }
-    // More than an edge can be: half a second.
-    let mut world = World::whole("fixed-window");
-    (0..4).for_each(|nth| _ = world.hit(1, START + nth));
-    let late = world.exchange(1, START + 10 * SECOND - 400_000, 500_000);
-    assert_eq!(world.judge(&late).gating, Verdict::Mismatch);
 }
 
 /// Hands everything to a judge's thread and gives what it passes on, by verdict and reason.

@@ -22,6 +22,7 @@ mod capture;
 mod clock;
 mod counting;
 mod door;
+mod edge;
 mod follow;
 mod http;
 mod judge;

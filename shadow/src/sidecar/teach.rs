@@ -13,7 +13,8 @@ use crossfade_exchange::hash::of_key;
 use crossfade_exchange::{Charge, Observation, Outcome, observe};
 use crossfade_store::Memory;
 
-use super::whole::Whole;
+use super::edge::{Span, Stalls};
+use super::whole::{Whole, memory_of};
 
 /// Whether the candidate of `route` can be asked again: its counts live in each worker's memory, and every charge is told with
 /// the exchange. Requests in flight, and costs that are known only after the answer, are not.
@@ -31,6 +32,7 @@ pub struct Taught {
     late: Memory,
     /// Of which keys that is everything.
     pub whole: Whole,
+    stalls: Stalls,
     evicted: u64,
 }
 
@@ -38,7 +40,7 @@ impl Taught {
     /// Nothing yet.
     pub fn new(policy: &Policy) -> Self {
         let memory = || Memory::new(policy.store.max_keys());
-        Self { memory: memory(), late: memory(), whole: Whole::default(), evicted: 0 }
+        Self { memory: memory(), late: memory(), whole: Whole::default(), stalls: Stalls::default(), evicted: 0 }
     }
 
     /// What the candidate does with a request at `now`, given what the control has granted. Nothing is counted.
@@ -50,24 +52,23 @@ impl Taught {
         now: Timestamp,
         scratch: &mut Scratch,
     ) -> Observation {
-        self.ask_late(policy, route, request, now, false, scratch)
+        Asking::of(&self.memory, None).ask(policy, route, request, now, scratch)
     }
 
-    /// The same; with `late`, given that the control has made each hit as late as it can have.
-    pub fn ask_late(
+    /// The same at one instant of those at which the control may have decided; with `late`, given that it has made each hit
+    /// as late as it can have. A limit that answers otherwise than it did then, but can have answered so, does.
+    pub fn ask_within(
         &self,
         policy: &Policy,
         route: RouteId,
         request: &Request<'_>,
-        now: Timestamp,
-        late: bool,
+        (instant, late): (Timestamp, bool),
+        span: Span<'_>,
         scratch: &mut Scratch,
     ) -> Observation {
-        let asking = Asking { memory: if late { &self.late } else { &self.memory }, before: RefCell::default() };
-        let answer = admit(policy, route, &asking, request, now, scratch);
-        let observation = observe(policy, policy.route(route), answer, scratch);
-        asking.undo(policy, now);
-        observation
+        let bounds = Bounds { early: &self.memory, late: &self.late, span };
+        let memory = if late { &self.late } else { &self.memory };
+        Asking::of(memory, Some(bounds)).ask(policy, route, request, instant, scratch)
     }
 
     /// Instants after `now` at which a limit of these charges may answer otherwise, as far as it says so.
@@ -82,8 +83,21 @@ impl Taught {
         edges
     }
 
-    /// Takes over what the control did at `now`, or at `end` at the latest.
-    pub fn teach(&mut self, policy: &Policy, route: &Route, control: &Observation, now: Timestamp, end: Timestamp) {
+    /// Whether one of these keys was hit by an exchange that was not brief, and that still weighs.
+    pub fn has_stalled(&self, charges: &[Charge], now: Timestamp) -> bool {
+        charges.iter().any(|charge| self.stalls.weigh(of_key(&charge.limit, &charge.key), now.micros()))
+    }
+
+    /// Takes over what the control did at `now`, or at `end` at the latest. `brief`: these are so close that what lies between
+    /// is an edge.
+    pub fn teach(
+        &mut self,
+        policy: &Policy,
+        route: &Route,
+        control: &Observation,
+        (now, end): (Timestamp, Timestamp),
+        brief: bool,
+    ) {
         let charges = control.charges.as_deref().unwrap_or_default();
         let refuser = match &control.outcome {
             // The hit that refused is the last one of its limit.
@@ -96,9 +110,15 @@ impl Taught {
             // All or nothing: where one refused, none was granted.
             let granted = if atomic { refuser.is_none() } else { refuser != Some(index) };
             let key = of_key(&limit.name, &charge.key);
-            if self.whole.charged(limit, key, charge.cost, now.micros(), granted) {
+            if !brief {
+                self.stalls.add(key, now.micros(), end.micros().saturating_add(memory_of(limit)));
+            }
+            let begins = self.whole.charged(limit, key, charge.cost, now.micros(), granted);
+            if begins {
                 self.memory.reset(limit, &charge.key);
                 self.late.reset(limit, &charge.key);
+            } else if self.may_begin(limit, &charge.key, now, end) && !self.whole.miss(key, end.micros()) {
+                self.whole.begin(limit, end.micros());
             }
             // A fixed window counts what it refuses, but not where that is one of several that go together.
             if granted || (limit.strategy == Strategy::FixedWindow && !atomic) {
@@ -115,45 +135,98 @@ impl Taught {
     }
 }
 
+impl Taught {
+    /// Whether a hit between `now` and `end` may begin a fixed window or be one of the window before: then nobody knows when the
+    /// window ends that it is in. Other strategies need not know that: the later a hit was made, the more it weighs.
+    fn may_begin(&self, limit: &Limit, key: &[u8], now: Timestamp, end: Timestamp) -> bool {
+        let is_over = |memory: &Memory, at: Timestamp| match memory.state(limit, key, Timestamp::default()) {
+            Some(KeyState::Fixed(state)) => state.is_over(at),
+            _ => true,
+        };
+        limit.strategy == Strategy::FixedWindow && !is_over(&self.late, now) && is_over(&self.memory, end)
+    }
+}
+
+/// What the control can have counted, and when: at the end over the early hits most is granted, and at once over the late ones
+/// least.
+struct Bounds<'a> {
+    early: &'a Memory,
+    late: &'a Memory,
+    span: Span<'a>,
+}
+
 /// A limiter that takes back all that it counts.
 struct Asking<'a> {
     memory: &'a Memory,
-    before: RefCell<Vec<Before>>,
+    bounds: Option<Bounds<'a>>,
+    before: RefCell<Vec<Before<'a>>>,
 }
 
 /// What was kept for a key before it was asked; `None`: nothing.
-struct Before {
+struct Before<'a> {
+    memory: &'a Memory,
     limit: LimitId,
     key: Vec<u8>,
     state: Option<KeyState>,
 }
 
-impl Asking<'_> {
-    fn remember(&self, limit: &Limit, key: &[u8]) {
-        // As of the epoch nothing is over, so that it is kept exactly as it is.
-        let state = self.memory.state(limit, key, Timestamp::default());
-        self.before.borrow_mut().push(Before { limit: limit.id, key: key.to_vec(), state });
+impl<'a> Asking<'a> {
+    fn of(memory: &'a Memory, bounds: Option<Bounds<'a>>) -> Self {
+        Self { memory, bounds, before: RefCell::default() }
     }
 
-    fn undo(self, policy: &Policy, now: Timestamp) {
-        for Before { limit, key, state } in self.before.into_inner().into_iter().rev() {
-            let limit = policy.limit(limit);
-            match state {
-                Some(state) => _ = self.memory.seed(limit, &key, &state, now),
-                None => self.memory.reset(limit, &key),
-            }
+    fn ask(
+        self,
+        policy: &Policy,
+        route: RouteId,
+        request: &Request<'_>,
+        now: Timestamp,
+        scratch: &mut Scratch,
+    ) -> Observation {
+        let answer = admit(policy, route, &self, request, now, scratch);
+        let observation = observe(policy, policy.route(route), answer, scratch);
+        for before in self.before.into_inner().into_iter().rev() {
+            before.restore(policy.limit(before.limit), now);
+        }
+        observation
+    }
+
+    fn remember(&self, memory: &'a Memory, limit: &Limit, key: &[u8]) {
+        // As of the epoch nothing is over, so that it is kept exactly as it is.
+        let state = memory.state(limit, key, Timestamp::default());
+        self.before.borrow_mut().push(Before { memory, limit: limit.id, key: key.to_vec(), state });
+    }
+}
+
+impl Before<'_> {
+    fn restore(&self, limit: &Limit, now: Timestamp) {
+        match &self.state {
+            Some(state) => _ = self.memory.seed(limit, &self.key, state, now),
+            None => self.memory.reset(limit, &self.key),
         }
     }
 }
 
 impl Limiter for Asking<'_> {
     fn hit(&self, limit: &Limit, key: &[u8], cost: u64, now: Timestamp) -> Hit {
-        self.remember(limit, key);
-        self.memory.hit(limit, key, cost, now)
+        self.remember(self.memory, limit, key);
+        let hit = self.memory.hit(limit, key, cost, now);
+        let Some(Bounds { early, late, span }) = &self.bounds else { return hit };
+        let granted = span.refuser != Some(&*limit.name);
+        if hit.admitted == granted {
+            return hit;
+        }
+        if let Some(before) = self.before.borrow_mut().pop() {
+            before.restore(limit, now);
+        }
+        let (memory, at) = if granted { (*early, span.end) } else { (*late, span.now) };
+        self.remember(memory, limit, key);
+        let bound = memory.hit(limit, key, cost, at);
+        if bound.admitted == granted { bound } else { hit }
     }
 
     fn hit_all(&self, charges: &[LimitCharge<'_>], now: Timestamp, hits: &mut Vec<Hit>) -> Result<(), usize> {
-        charges.iter().for_each(|charge| self.remember(charge.limit, charge.key));
+        charges.iter().for_each(|charge| self.remember(self.memory, charge.limit, charge.key));
         self.memory.hit_all(charges, now, hits)
     }
 

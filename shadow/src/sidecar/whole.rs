@@ -64,7 +64,7 @@ impl Lately {
 }
 
 /// How long it takes until a count says nothing of a hit before it, in microseconds.
-fn memory_of(limit: &Limit) -> u64 {
+pub fn memory_of(limit: &Limit) -> u64 {
     let window = limit.rate.window().saturating_mul(SECOND);
     match limit.strategy {
         Strategy::SlidingWindowCounter => window.saturating_mul(2),
