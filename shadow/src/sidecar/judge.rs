@@ -219,14 +219,14 @@ impl Case {
         if again.unsupported.is_some() {
             return Gating::Judged(Judgement::without_comparison(Verdict::Unsupported, None), true);
         }
-        let whole = |charge: &Charge| {
-            let limit = policy.limits.iter().find(|limit| *limit.name == *charge.limit);
-            limit.is_none_or(|limit| {
-                taught.whole.is_whole(limit, of_key(&charge.limit, &charge.key), charge.cost, now.micros())
-            })
+        let charged = || [control, candidate, &again].into_iter().filter_map(|side| side.charges.as_ref()).flatten();
+        let is_whole = |charge: &Charge| taught.is_whole(policy, charge, now);
+        // Between the bounds of what is counted the answer may be the same all along.
+        let mut is_told = || {
+            charged().all(|charge| is_whole(charge) || taught.is_bounded(charge))
+                && admits_alike(&taught.ask_late(policy, id, request, now, scratch), &again)
         };
-        let sides = [control, candidate, &again];
-        if !sides.iter().filter_map(|side| side.charges.as_ref()).flatten().all(whole) {
+        if !charged().all(is_whole) && !is_told() {
             // What has nothing to do with counts can be judged all the same.
             let plain = refused(control).is_none() && refused(candidate).is_none();
             return match free.verdict {

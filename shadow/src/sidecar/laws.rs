@@ -25,6 +25,7 @@ use crate::evidence::Source;
 use crate::known::Day;
 use crate::verdict::Verdict;
 
+mod busy;
 mod edges;
 
 const BUILD: &str = "b";

@@ -55,6 +55,18 @@ impl Taught {
         Asking::of(&self.memory, None).ask(policy, route, request, now, scratch)
     }
 
+    /// The same, given that it has made each hit as late as it can have.
+    pub fn ask_late(
+        &self,
+        policy: &Policy,
+        route: RouteId,
+        request: &Request<'_>,
+        now: Timestamp,
+        scratch: &mut Scratch,
+    ) -> Observation {
+        Asking::of(&self.late, None).ask(policy, route, request, now, scratch)
+    }
+
     /// The same at one instant of those at which the control may have decided; with `late`, given that it has made each hit
     /// as late as it can have. A limit that answers otherwise than it did then, but can have answered so, does.
     pub fn ask_within(
@@ -81,6 +93,18 @@ impl Taught {
             edges.extend([reset as u64, (reset as u64).saturating_add(1)].map(Timestamp::from_micros));
         }
         edges
+    }
+
+    /// Whether everything is known of a charge that weighs on it at `now`.
+    pub fn is_whole(&self, policy: &Policy, charge: &Charge, now: Timestamp) -> bool {
+        let limit = policy.limits.iter().find(|limit| *limit.name == *charge.limit);
+        let key = of_key(&charge.limit, &charge.key);
+        limit.is_none_or(|limit| self.whole.is_whole(limit, key, charge.cost, now.micros()))
+    }
+
+    /// Whether what a charge is counted on lies between the early hits and the late ones.
+    pub fn is_bounded(&self, charge: &Charge) -> bool {
+        self.whole.is_bounded(of_key(&charge.limit, &charge.key))
     }
 
     /// Whether one of these keys was hit by an exchange that was not brief, and that still weighs.
@@ -120,6 +144,10 @@ impl Taught {
             } else if self.may_begin(limit, &charge.key, now, end) && !self.whole.miss(key, end.micros()) {
                 self.whole.begin(limit, end.micros());
             }
+            if let Strategy::Gcra { burst } = limit.strategy {
+                let refused = refuser == Some(index);
+                self.bind(limit, burst, charge, refused, (now, end));
+            }
             // A fixed window counts what it refuses, but not where that is one of several that go together.
             if granted || (limit.strategy == Strategy::FixedWindow && !atomic) {
                 for (memory, at) in [(&self.memory, now), (&self.late, end)] {
@@ -136,6 +164,22 @@ impl Taught {
 }
 
 impl Taught {
+    /// Narrows what a key can owe that is not known: never more than a burst, and after a refusal so much that the cost was too
+    /// much.
+    fn bind(&mut self, limit: &Limit, burst: u64, charge: &Charge, refused: bool, (now, end): (Timestamp, Timestamp)) {
+        let key = of_key(&limit.name, &charge.key);
+        let take = |memory: &Memory, cost: u64, at: Timestamp| {
+            memory.settle(limit, &charge.key, Charged { cost: 0, at }, cost, at);
+        };
+        if self.whole.bind(key) {
+            take(&self.late, burst, end);
+        }
+        if refused && self.whole.is_bounded(key) && self.memory.test(limit, &charge.key, charge.cost, now) {
+            take(&self.memory, burst, now);
+            self.memory.settle(limit, &charge.key, Charged { cost: charge.cost, at: now }, 0, now);
+        }
+    }
+
     /// Whether a hit between `now` and `end` may begin a fixed window or be one of the window before: then nobody knows when the
     /// window ends that it is in. Other strategies need not know that: the later a hit was made, the more it weighs.
     fn may_begin(&self, limit: &Limit, key: &[u8], now: Timestamp, end: Timestamp) -> bool {

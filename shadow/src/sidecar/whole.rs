@@ -4,7 +4,8 @@
 //! later; a sliding one, which looks at two windows, after two. A fixed window begins with a hit and GCRA never forgets a
 //! client that keeps it busy: there a key is known again once it was silent for a window, or for a whole burst; and a fixed
 //! window also by a grant that follows a refusal, since such a grant begins a window. As long as a key stays so far below
-//! its limit that any window would grant, nobody needs to know when its windows begin.
+//! its limit that any window would grant, nobody needs to know when its windows begin. And whoever was granted anything by GCRA
+//! owes a burst at most: between that and what is known to be owed lies the truth, and often both would answer the same.
 
 use std::collections::HashMap;
 
@@ -39,6 +40,8 @@ enum Known {
         missed: u64,
         /// What it was charged lately.
         lately: Lately,
+        /// What is counted for it is known to lie between two bounds.
+        bounded: bool,
     },
     /// All of it, earlier than its limit's.
     All,
@@ -87,12 +90,31 @@ impl Whole {
         let begun = self.begun.entry(limit.id.0).or_default();
         *begun = (*begun).max(at);
         self.longest = self.longest.max(memory_of(limit));
-        self.keys.retain(|_, known| matches!(known, Known::Since { .. }));
+        self.keys.retain(|_, known| match known {
+            Known::Since { bounded, .. } => {
+                *bounded = false;
+                true
+            }
+            Known::All => false,
+        });
     }
 
     /// Something about this key did not arrive, until `at`. `false`: there is no room to remember it.
     pub fn miss(&mut self, key: u64, at: u64) -> bool {
-        self.put(key, Known::Since { at, refused: false, missed: at, lately: Lately::default() }, at)
+        self.put(key, Known::Since { at, refused: false, missed: at, lately: Lately::default(), bounded: false }, at)
+    }
+
+    /// Whether what is counted for this key is not known, but lies between two bounds.
+    pub fn is_bounded(&self, key: u64) -> bool {
+        matches!(self.keys.get(&key), Some(Known::Since { bounded: true, .. }))
+    }
+
+    /// Notes that this key has bounds now, if it is not known. `true`: it had none.
+    pub fn bind(&mut self, key: u64) -> bool {
+        match self.keys.get_mut(&key) {
+            Some(Known::Since { bounded, .. }) => !std::mem::replace(bounded, true),
+            _ => false,
+        }
     }
 
     /// Whether all is known of `key` that weighs on a hit of `cost` at `at`.
@@ -134,14 +156,14 @@ impl Whole {
         if !waits_for_silence(limit) {
             return false;
         }
-        let (was_refused, missed, lately) = match self.keys.get(&key) {
-            Some(&Known::Since { refused, missed, lately, .. }) => (refused, missed, lately),
-            _ => (false, 0, Lately::default()),
+        let (was_refused, missed, lately, bounded) = match self.keys.get(&key) {
+            Some(&Known::Since { refused, missed, lately, bounded, .. }) => (refused, missed, lately, bounded),
+            _ => (false, 0, Lately::default(), false),
         };
         let begins = granted && was_refused && limit.strategy == Strategy::FixedWindow;
         let mut lately = lately.at(at / memory_of(limit).max(1));
         lately.charged = lately.charged.saturating_add(cost);
-        let known = if begins { Known::All } else { Known::Since { at, refused: !granted, missed, lately } };
+        let known = if begins { Known::All } else { Known::Since { at, refused: !granted, missed, lately, bounded } };
         if !self.put(key, known, at) {
             self.begin(limit, at);
         }
