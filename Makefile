@@ -26,10 +26,12 @@ RATE    ?= 2000
 SOURCES := $(shell git ls-files 'rust/*' 'shadow/*.rs' 'shadow/Cargo.toml' 'python/crossfade/*' Cargo.toml Cargo.lock pyproject.toml 'build_backend/*')
 
 # In CI the larger recordings are replayed too, where their folder is there. What is compiled there is compiled once: no
-# parts for the next time, and no tables of lines, since a panic says where it was without them.
+# parts for the next time, no tables of lines, since a panic says where it was without them, and no folder of maturin's own,
+# since nothing is built again.
 ifeq ($(CI),true)
 export CARGO_INCREMENTAL := 0
 export CARGO_PROFILE_DEV_DEBUG := 0
+MATURIN_TARGET := $(CURDIR)/target
 ifneq ($(wildcard ../shared/traffic),)
 export CROSSFADE_TRAFFIC ?= $(abspath ../shared/traffic)
 endif
