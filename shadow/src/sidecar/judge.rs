@@ -215,7 +215,7 @@ impl Case {
     ) -> Gating {
         let (policy, route) = (&self.policy, self.policy.route(id));
         let now = Timestamp::from_micros(exchange.received_at);
-        let again = taught.ask(policy, id, request, now, scratch);
+        let again = taught.ask(policy, id, request, (now, false), None, scratch);
         if again.unsupported.is_some() {
             return Gating::Judged(Judgement::without_comparison(Verdict::Unsupported, None), true);
         }
@@ -224,7 +224,7 @@ impl Case {
         // Between the bounds of what is counted the answer may be the same all along.
         let mut is_told = || {
             charged().all(|charge| is_whole(charge) || taught.is_bounded(charge))
-                && admits_alike(&taught.ask_late(policy, id, request, now, scratch), &again)
+                && admits_alike(&taught.ask(policy, id, request, (now, true), None, scratch), &again)
         };
         if !charged().all(is_whole) && !is_told() {
             // What has nothing to do with counts can be judged all the same.
@@ -249,7 +249,7 @@ impl Case {
         let instants = [(now, true), (end, false), (end, true)].into_iter().chain(within.map(|edge| (edge, false)));
         if end > now
             && instants.into_iter().any(|(instant, late)| {
-                let mut later = taught.ask_within(policy, id, request, (instant, late), span, scratch);
+                let mut later = taught.ask(policy, id, request, (instant, late), Some(span), scratch);
                 waits.add(&mut later);
                 let differences = self.differences(route, exchange, control, candidate, &later);
                 admits_alike(control, &later)

@@ -43,44 +43,29 @@ impl Taught {
         Self { memory: memory(), late: memory(), whole: Whole::default(), stalls: Stalls::default(), evicted: 0 }
     }
 
-    /// What the candidate does with a request at `now`, given what the control has granted. Nothing is counted.
+    /// What the candidate does with a request at an instant, given what the control has granted; with `late`, that it made each
+    /// hit as late as it can have. Nothing is counted. With a span a limit that answers otherwise than the control did then, but
+    /// can have answered so within it, does.
     pub fn ask(
         &self,
         policy: &Policy,
         route: RouteId,
         request: &Request<'_>,
-        now: Timestamp,
-        scratch: &mut Scratch,
-    ) -> Observation {
-        Asking::of(&self.memory, None).ask(policy, route, request, now, scratch)
-    }
-
-    /// The same, given that it has made each hit as late as it can have.
-    pub fn ask_late(
-        &self,
-        policy: &Policy,
-        route: RouteId,
-        request: &Request<'_>,
-        now: Timestamp,
-        scratch: &mut Scratch,
-    ) -> Observation {
-        Asking::of(&self.late, None).ask(policy, route, request, now, scratch)
-    }
-
-    /// The same at one instant of those at which the control may have decided; with `late`, given that it has made each hit
-    /// as late as it can have. A limit that answers otherwise than it did then, but can have answered so, does.
-    pub fn ask_within(
-        &self,
-        policy: &Policy,
-        route: RouteId,
-        request: &Request<'_>,
         (instant, late): (Timestamp, bool),
-        span: Span<'_>,
+        span: Option<Span<'_>>,
         scratch: &mut Scratch,
     ) -> Observation {
-        let bounds = Bounds { early: &self.memory, late: &self.late, span };
-        let memory = if late { &self.late } else { &self.memory };
-        Asking::of(memory, Some(bounds)).ask(policy, route, request, instant, scratch)
+        let asking = Asking {
+            memory: if late { &self.late } else { &self.memory },
+            bounds: span.map(|span| Bounds { early: &self.memory, late: &self.late, span }),
+            before: RefCell::default(),
+        };
+        let answer = admit(policy, route, &asking, request, instant, scratch);
+        let observation = observe(policy, policy.route(route), answer, scratch);
+        for before in asking.before.into_inner().into_iter().rev() {
+            before.restore(policy.limit(before.limit), instant);
+        }
+        observation
     }
 
     /// Instants after `now` at which a limit of these charges may answer otherwise, as far as it says so.
@@ -161,9 +146,7 @@ impl Taught {
             policy.limits.iter().for_each(|limit| self.whole.begin(limit, now.micros()));
         }
     }
-}
 
-impl Taught {
     /// Narrows what a key can owe that is not known: never more than a burst, and after a refusal so much that the cost was too
     /// much.
     fn bind(&mut self, limit: &Limit, burst: u64, charge: &Charge, refused: bool, (now, end): (Timestamp, Timestamp)) {
@@ -215,26 +198,6 @@ struct Before<'a> {
 }
 
 impl<'a> Asking<'a> {
-    fn of(memory: &'a Memory, bounds: Option<Bounds<'a>>) -> Self {
-        Self { memory, bounds, before: RefCell::default() }
-    }
-
-    fn ask(
-        self,
-        policy: &Policy,
-        route: RouteId,
-        request: &Request<'_>,
-        now: Timestamp,
-        scratch: &mut Scratch,
-    ) -> Observation {
-        let answer = admit(policy, route, &self, request, now, scratch);
-        let observation = observe(policy, policy.route(route), answer, scratch);
-        for before in self.before.into_inner().into_iter().rev() {
-            before.restore(policy.limit(before.limit), now);
-        }
-        observation
-    }
-
     fn remember(&self, memory: &'a Memory, limit: &Limit, key: &[u8]) {
         // As of the epoch nothing is over, so that it is kept exactly as it is.
         let state = memory.state(limit, key, Timestamp::default());
